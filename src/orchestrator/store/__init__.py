@@ -1,0 +1,1 @@
+"""SQLModel tables, connections, migrations and every query but compiled segments. Nothing else writes."""
