@@ -68,6 +68,8 @@ class MembersAnswer:
     done: frozenset[str]
     refused: tuple[MemberRefusal, ...]
     unanswered: frozenset[str]
+    tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """tags (lower case) that the answer shows on a member, by address: a tag that is not shown is not counted on"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class SqlTable:
 
 @dataclass(frozen=True, slots=True)
 class SqlSource:
-    """[sources.NAME] kind = "sql"; ``url`` is a reference (env:, file:) or a URL without a password."""
+    """[sources.NAME] kind = "sql"; ``url`` is an SQLAlchemy URL or a reference to one (env:, file:)."""
 
     name: str
     url: str
@@ -134,10 +134,11 @@ class SqlSource:
 
 @dataclass(frozen=True, slots=True)
 class CsvSource:
-    """[sources.NAME] kind = "csv"; a folder, relative to the workspace."""
+    """[sources.NAME] kind = "csv"."""
 
     name: str
     folder: Path
+    """the key ``path``, joined to the workspace"""
 
 
 Source = SqlSource | CsvSource
@@ -204,6 +205,8 @@ class SegmentDefinition:
     """line of the file on which the text of ``where`` begins"""
     where_column: int
     """column at which its first line begins (1 for a multi-line string that starts on a line of its own)"""
+    where_places: tuple[tuple[int, int], ...] = ()
+    """line and column of each character of ``where`` and of its end, where escapes shift them; empty: none do"""
     description: str = ""
     scheme: str | None = None
     purpose: str = ""

@@ -66,9 +66,43 @@ class Database:
             yield session
             session.flush()
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[Database]:
+        """A database that looks like this one; all that is written to it is rolled back at the end of the block."""
+        with self.write_then_roll_back() as connection:
+            yield _Rehearsal(self.engine, connection)
+
+    @contextmanager
+    def write_then_roll_back(self) -> Iterator[Connection]:
+        """A write transaction that is never committed."""
+        with self.engine.connect() as connection:
+            writer = connection.execution_options(begin_immediate=True)
+            with writer.begin() as transaction:
+                try:
+                    yield writer
+                finally:
+                    transaction.rollback()
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+class _Rehearsal(Database):
+    """Every transaction is a savepoint of one that will be rolled back."""
+
+    def __init__(self, engine: Engine, connection: Connection) -> None:
+        super().__init__(engine)
+        self._connection = connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        yield self._connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
 
 
 def open_database(url: str, workspace: Path, *, now: int) -> Database:

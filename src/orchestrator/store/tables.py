@@ -337,6 +337,8 @@ class Run(SQLModel, table=True):
     trigger: str
     scheduled_for: int = _big()
     created_at: int = _big()
+    started_at: int = _big()
+    """real time of creation: where to look for what an interrupted call left at the provider"""
     decided_at: int = _big()
     """the moment as of which the decisions were last made"""
     finished_at: int | None = _opt_big()

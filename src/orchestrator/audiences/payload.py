@@ -1,0 +1,61 @@
+"""What the audience shall hold of a contact: language and merge fields, as the provider would store them.
+
+Pure. A payload is compared with the one that the provider confirmed last, so it contains everything that is sent,
+the names of the merge fields included: a new line in ``[mailchimp.merge_fields]`` changes every payload.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from orchestrator.gateway import SLOT_BYTES, MemberWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_MERGE_TAG = re.compile(r"\*(?=\|)|\|(?=\*)")
+_MARKUP = str.maketrans({"<": "‹", ">": "›"})
+
+
+def merge_value(value: object) -> str:
+    """A field's value as text: no control characters, no markup, no merge tags, at most 255 bytes."""
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = "true" if value else "false"
+        case Decimal():
+            text = f"{value:f}"
+        case date():
+            text = value.isoformat()
+        case _:
+            text = str(value)
+    text = _CONTROL.sub(" ", text).translate(_MARKUP)
+    text = _MERGE_TAG.sub(lambda match: match[0] + " ", text).strip()
+    return text.encode()[:SLOT_BYTES].decode(errors="ignore")
+
+
+def provider_language(language: str | None) -> str | None:
+    """``sv-SE`` -> ``sv``: the provider knows languages, and four regional ones."""
+    if not language:
+        return None
+    base, _, region = language.replace("_", "-").partition("-")
+    regional = f"{base.lower()}_{region.upper()}"
+    return regional if regional in {"fr_CA", "pt_PT", "es_ES"} else base.lower()
+
+
+def payload(language: str | None, values: Mapping[str, object]) -> str:
+    """The fingerprint text of what is sent; readable, so that a difference can be explained."""
+    fields = {tag: merge_value(value) for tag, value in values.items()}
+    return json.dumps([provider_language(language), fields], ensure_ascii=False, separators=(",", ":"))
+
+
+def member_write(email: str, payload_text: str, tags: tuple[str, ...] = ()) -> MemberWrite:
+    """The write that makes a member equal to its payload."""
+    language, fields = json.loads(payload_text)
+    return MemberWrite(email=email, merge_fields=fields, language=language, tags=tags)

@@ -1,0 +1,444 @@
+"""Make the audience equal to what it should be: read its news, move, unsubscribe, add, update, tag.
+
+Each step writes the difference to what the provider confirmed last, at most 500 rows a call, several calls at once;
+each answer is recorded before the next is asked for in its place. A call whose outcome is unknown is not repeated: the
+news are read again and the difference is taken anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator.audiences.payload import member_write, payload
+from orchestrator.audiences.pull import pull
+from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
+from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer, SegmentAnswer
+from orchestrator.segments.evaluate import profiles
+from orchestrator.store import audience as store
+from orchestrator.store.audience import WORD_BITS
+from orchestrator.vocabulary import MemberStatus, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from orchestrator.definitions.values import SegmentDefinition, Settings
+    from orchestrator.gateway import EmailGateway
+    from orchestrator.store.audience import KnownMember
+    from orchestrator.store.database import Database
+
+Work = TypeVar("Work")
+Answer = TypeVar("Answer")
+
+PASSES = 3
+"""how often the difference is taken anew after calls whose outcome stayed unknown"""
+
+GONE = SegmentAnswer(frozenset(), frozenset(), {})
+"""somebody deleted the tag at the provider"""
+
+REFUSED_FOR_GOOD = {
+    Refusal.COMPLIANCE: MemberStatus.UNSUBSCRIBED,
+    Refusal.FORGOTTEN: MemberStatus.ARCHIVED,
+}
+"""refusals that prove a status"""
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What a sync did. ``tagged`` and ``untagged`` by segment."""
+
+    added: int = 0
+    updated: int = 0
+    unsubscribed: int = 0
+    moved: int = 0
+    tagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    untagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    """(contact key, reason in words) of rows that the provider refused now"""
+    unknown: int = 0
+    """calls whose outcome stayed unknown"""
+    api_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    contact: int
+    key: str
+    email: str
+    email_key: str
+    payload: str
+    tags: tuple[str, ...] = ()
+
+
+class Sync:
+    """One sync of one audience."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: EmailGateway,
+        settings: Settings,
+        segments: Mapping[str, SegmentDefinition],
+        *,
+        now: datetime,
+        kept: Collection[str] = (),
+        check: Callable[[], None] = lambda: None,
+        progress: Callable[[str, int], None] = lambda _step, _rows: None,
+    ) -> None:
+        """``kept``: segments whose file has an error, whose tags stay as they are. ``check`` is asked before each
+        write and raises when this process may no longer act.
+        """
+        self._database = database
+        self._gateway = gateway
+        self._settings = settings
+        self._now = now
+        self._check = check
+        self._progress = progress
+        self._report = SyncReport()
+        with database.read() as connection:
+            bits = store.segment_bits(connection)
+        self._synced = {name: bits[name] for name, segment in segments.items() if segment.sync and name in bits}
+        """segment name -> (id, bit) of those carried as tags"""
+        self._kept = [bits[name][1] for name in kept if name in bits]
+
+    def run(self) -> SyncReport:
+        """The whole sync; what could not be done is in the report, and owed."""
+        before = self._gateway.calls
+        for _ in range(PASSES):
+            self._report.unknown = 0
+            pull(self._database, self._gateway)
+            self._move()
+            self._unsubscribe()
+            self._add_and_update()
+            self._tag()
+            if not self._report.unknown:
+                break
+        self._report.api_calls = self._gateway.calls - before
+        return self._report
+
+    # -- address changes and opt-outs of the ERP
+
+    def _move(self) -> None:
+        for move in store.moves(self._database):
+            self._check()
+            opted_out = move.old_status == MemberStatus.UNSUBSCRIBED
+            if move.old_status not in {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED} or move.new_status:
+                store.record_parting(self._database, move, suppress=opted_out)
+                continue
+            try:
+                self._gateway.change_address(move.old_email_key, move.email)
+            except NotAtProvider:
+                store.record_parting(self._database, move, suppress=opted_out)
+            except RejectedByProvider as refused:
+                # the new address is a member already, or is none at all: two people from now on
+                store.record_parting(self._database, move, suppress=opted_out)
+                self._report.rejected.append((move.key, str(refused)))
+            except OutcomeUnknown:
+                self._report.unknown += 1
+            else:
+                store.record_move(self._database, move)
+                self._report.moved += 1
+        store.link_members(self._database)
+
+    def _unsubscribe(self) -> None:
+        owed = store.opted_out_members(self._database)
+        for start in range(0, len(owed), BATCH):
+            chunk = owed[start : start + BATCH]
+            self._check()
+            try:
+                answer = self._gateway.unsubscribe_members([email for _, _, email in chunk])
+            except OutcomeUnknown:
+                self._report.unknown += 1
+                continue
+            for _, key, email in chunk:
+                if email.lower() in answer.done:
+                    store.record_status(self._database, email.lower(), MemberStatus.UNSUBSCRIBED, None)
+                    self._report.unsubscribed += 1
+                else:
+                    self._read_back(key, email)
+
+    # -- members
+
+    def _add_and_update(self) -> None:
+        self._in_batches("add", self._owed(new=True), self._gateway.add_members)
+        self._in_batches("update", self._owed(new=False), self._gateway.update_members)
+
+    def _owed(self, *, new: bool) -> Iterator[_Owed]:
+        """Contacts with consent that the audience lacks (``new``), or holds with other values."""
+        for page in store.known_members(self._database):
+            wanted = [known for known in page if _is_new(known) == new and (new or known.status == "subscribed")]
+            if not wanted:
+                continue
+            texts = self._payloads(wanted)
+            tags = self._tags(wanted) if new else {}
+            for known in wanted:
+                text = texts[known.contact]
+                if text not in {known.payload if not new else None, known.refused_payload}:
+                    yield _Owed(
+                        known.contact, known.key, known.email, known.email_key, text, tags.get(known.contact, ())
+                    )
+
+    def _payloads(self, wanted: list[KnownMember]) -> dict[int, str]:
+        fields = self._settings.mailchimp.merge_fields
+        names = tuple(dict.fromkeys(fields.values()))
+        languages = {known.contact: known.language for known in wanted}
+        with self._database.read() as connection:
+            rows = profiles(
+                connection, self._settings, names, now=self._now, contacts=[known.contact for known in wanted]
+            )
+            texts = {
+                contact: payload(languages[contact], {tag: values[name] for tag, name in fields.items()})
+                for contact, values in rows
+            }
+        for known in wanted:
+            # not yet there as of `now`: a contact from the future has nothing but its language
+            texts.setdefault(known.contact, payload(known.language, dict.fromkeys(fields)))
+        return texts
+
+    def _tags(self, wanted: list[KnownMember]) -> dict[int, tuple[str, ...]]:
+        with self._database.read() as connection:
+            masks = store.masks(connection, [known.contact for known in wanted])
+        return {
+            contact: tuple(
+                name
+                for name, (_, bit) in self._synced.items()
+                if words.get(bit // WORD_BITS, 0) >> (bit % WORD_BITS) & 1
+            )
+            for contact, words in masks.items()
+        }
+
+    def _in_batches(self, step: str, owed: Iterator[_Owed], call: Callable[..., MembersAnswer]) -> None:
+        def ask(rows: list[_Owed]) -> MembersAnswer:
+            self._check()
+            return call([member_write(row.email, row.payload, row.tags) for row in rows])
+
+        for rows, answer in self._at_once(_batches(owed), ask):
+            if answer is None:
+                self._report.unknown += 1
+                continue
+            self._settle_members(step, rows, answer)
+            self._progress(step, len(rows))
+
+    def _settle_members(self, step: str, rows: list[_Owed], answer: MembersAnswer) -> None:
+        by_address = {row.email_key: row for row in rows}
+        done = [by_address[address] for address in answer.done if address in by_address]
+        store.record_members(
+            self._database,
+            [{"email_key": row.email_key, "contact": row.contact, "payload": row.payload} for row in done],
+        )
+        if step == "add":
+            self._report.added += len(done)
+            self._settle_shown_tags(done, answer)
+        else:
+            self._report.updated += len(done)
+        refused = [(by_address[one.email.lower()], one) for one in answer.refused if one.email.lower() in by_address]
+        for row, refusal in refused:
+            self._settle_refusal(row, refusal)
+        for address in answer.unanswered:
+            self._read_back(by_address[address].key, by_address[address].email)
+
+    def _settle_shown_tags(self, done: list[_Owed], answer: MembersAnswer) -> None:
+        """Tags sent with an addition count only where the answer shows them."""
+        shown: dict[str, list[int]] = defaultdict(list)
+        for row in done:
+            there = answer.tags.get(row.email_key, frozenset())
+            for tag in row.tags:
+                if tag.lower() in there:
+                    shown[tag].append(row.contact)
+        for tag, contacts in shown.items():
+            bit = self._synced[tag][1]
+            store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=contacts, removed=())
+            self._report.tagged[tag] += len(contacts)
+
+    def _settle_refusal(self, row: _Owed, refused: MemberRefusal) -> None:
+        if refused.refusal == Refusal.EXISTS:
+            # somebody added it since the news were read: adopt it as it is
+            self._read_back(row.key, row.email)
+            return
+        status = REFUSED_FOR_GOOD.get(refused.refusal)
+        store.record_refusals(
+            self._database,
+            [
+                {
+                    "email_key": row.email_key,
+                    "contact": row.contact,
+                    "payload": row.payload,
+                    "refusal": refused.refusal.value,
+                    "detail": refused.detail,
+                    "status": status.value if status else "",
+                }
+            ],
+        )
+        self._report.rejected.append((row.key, f"{refused.refusal.value}: {refused.detail}"))
+
+    def _read_back(self, key: str, email: str) -> None:
+        """One member whose state an answer left open."""
+        member = self._gateway.member(email)
+        store.record_status(
+            self._database,
+            email.lower(),
+            member.status if member else None,
+            member.last_changed if member else None,
+        )
+        store.link_members(self._database)
+        if member is None:
+            self._report.rejected.append((key, "Mailchimp neither added nor refused it"))
+        elif member.status == MemberStatus.SUBSCRIBED:
+            self._report.unknown += 1  # one more pass updates it
+
+    # -- tags
+
+    def _tag(self) -> None:
+        words = {bit // WORD_BITS for _, bit in self._synced.values()} or {0}
+        with self._database.read() as connection:
+            bits = store.segment_bits(connection)
+            remote = store.remote_tags(connection)
+            words |= {bit // WORD_BITS for _, bit in bits.values()}
+        for word in sorted(words):
+            self._tag_word(word, {bit: (name, identity) for name, (identity, bit) in bits.items()}, remote)
+
+    def _tag_word(self, word: int, names: Mapping[int, tuple[str, int]], remote: dict[int, int]) -> None:
+        synced = sum(1 << bit % WORD_BITS for _, bit in self._synced.values() if bit // WORD_BITS == word)
+        left_alone = sum(1 << bit % WORD_BITS for bit in self._kept if bit // WORD_BITS == word)
+
+        def changes() -> Iterator[_TagChange]:
+            owed: dict[int, _TagChange] = {}
+            for page in store.tag_differences(self._database, word, synced, left_alone):
+                for row in page:
+                    for bit in _bits(row.missing | row.surplus):
+                        change = owed.setdefault(bit, _TagChange(bit, {}, {}))
+                        (change.add if row.missing >> bit & 1 else change.remove)[row.email.lower()] = row.contact
+                        if max(len(change.add), len(change.remove)) == BATCH:
+                            yield owed.pop(bit)
+            yield from owed.values()
+
+        def ask(change: _TagChange) -> SegmentAnswer:
+            self._check()
+            tag = remote[names[word * WORD_BITS + change.bit][1]]
+            try:
+                return self._gateway.change_segment(tag, list(change.add), list(change.remove))
+            except NotAtProvider:
+                return GONE
+
+        ready = (change for change in changes() if self._ensure_tag(word, change, names, remote))
+        for change, answer in self._at_once(ready, ask):
+            name, identity = names[word * WORD_BITS + change.bit]
+            if answer is None:
+                self._report.unknown += 1
+                continue
+            if answer is GONE:
+                remote.pop(identity, None)
+                store.forget_remote_tag(self._database, identity, word * WORD_BITS + change.bit)
+                self._report.unknown += 1  # one more pass makes it again
+                continue
+            added = [contact for address, contact in change.add.items() if address in answer.added]
+            removed = [contact for address, contact in change.remove.items() if address in answer.removed]
+            store.record_tags(self._database, word, change.bit, added=added, removed=removed)
+            if added:
+                self._report.tagged[name] += len(added)
+            if removed:
+                self._report.untagged[name] += len(removed)
+            for address in (set(change.add) - answer.added) | (set(change.remove) - answer.removed):
+                self._read_status(address)
+            self._progress("tag", len(added) + len(removed))
+
+    def _read_status(self, address: str) -> None:
+        """A tag was not taken: most often the member opted out a moment ago."""
+        member = self._gateway.member(address)
+        store.record_status(
+            self._database, address, member.status if member else None, member.last_changed if member else None
+        )
+
+    def _ensure_tag(
+        self, word: int, change: _TagChange, names: Mapping[int, tuple[str, int]], remote: dict[int, int]
+    ) -> bool:
+        """The tag's static segment exists, made now if need be. False: its making ended unknown."""
+        name, identity = names[word * WORD_BITS + change.bit]
+        if identity in remote:
+            return True
+        there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
+        found = there.get(name.lower())
+        if found is not None:
+            remote[identity] = found
+            store.record_remote_tag(self._database, identity, found)
+            self._adopt(found, word, change.bit)
+            return True
+        if not change.add:
+            store.record_tags(self._database, word, change.bit, added=(), removed=list(change.remove.values()))
+            return False
+        self._check()
+        try:
+            remote[identity] = self._gateway.create_segment(name).id
+        except OutcomeUnknown:
+            self._report.unknown += 1
+            return False
+        store.record_remote_tag(self._database, identity, remote[identity])
+        return True
+
+    def _adopt(self, tag: int, word: int, bit: int) -> None:
+        """A tag of that name is there already, ours from an interrupted call or a person's: learn who carries it.
+
+        Carriers who are contacts of ours and no members of the segment lose it in the next pass; strangers keep it.
+        """
+        carriers = iter(self._gateway.segment_members(tag))
+        while chunk := list(islice(carriers, BATCH)):
+            contacts = store.contacts_of(self._database, chunk)
+            store.record_tags(self._database, word, bit, added=contacts, removed=())
+            if contacts:
+                self._report.unknown += 1
+
+    # -- several calls at once, answers recorded one after the other
+
+    def _at_once(self, work: Iterable[Work], ask: Callable[[Work], Answer]) -> Iterator[tuple[Work, Answer | None]]:
+        """Each piece of work with its answer; None: the outcome is unknown."""
+        connections = self._settings.mailchimp.connections
+        with ThreadPoolExecutor(connections) as pool:
+            running: dict[Future[Answer], Work] = {}
+            source = iter(work)
+            exhausted = False
+            while running or not exhausted:
+                while not exhausted and len(running) < 2 * connections:
+                    piece = next(source, None)
+                    if piece is None:
+                        exhausted = True
+                    else:
+                        running[pool.submit(ask, piece)] = piece
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    piece = running.pop(future)
+                    try:
+                        yield piece, future.result()
+                    except OutcomeUnknown:
+                        yield piece, None
+
+
+@dataclass(frozen=True, slots=True)
+class _TagChange:
+    """Up to 500 additions and 500 removals of one tag: address -> contact."""
+
+    bit: int
+    """within the word"""
+    add: dict[str, int]
+    remove: dict[str, int]
+
+
+def _is_new(known: KnownMember) -> bool:
+    return not known.status
+
+
+def _batches(rows: Iterable[_Owed]) -> Iterator[list[_Owed]]:
+    source = iter(rows)
+    while chunk := list(islice(source, BATCH)):
+        yield chunk
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

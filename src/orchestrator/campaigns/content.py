@@ -1,0 +1,148 @@
+"""Each recipient's own mail: the facts that its template prints, rendered; contacts in, Rendered out, in pages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.clock import to_epoch
+from orchestrator.segments.evaluate import profiles
+from orchestrator.segments.fields import is_field
+from orchestrator.store import mail_facts as facts
+from orchestrator.templates.render import TemplateLibrary, TemplateSettings
+from orchestrator.templates.sources import all_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings, Workspace
+    from orchestrator.store.database import Database
+    from orchestrator.templates.render import Rendered
+
+PAGE = 500
+_ATTRIBUTE = re.compile(r"\b(contact|account)\s*(?:\.\s*([a-z_][a-z0-9_]*)|\[\s*['\"]([a-z_][a-z0-9_]*)['\"]\s*\])")
+_EMPTY_CART: Mapping[str, Any] = MappingProxyType({"lines": (), "total": Decimal(0), "url": None})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """``campaign`` and ``segment`` in a template: prints as its name."""
+
+    name: str
+    description: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def template_library(workspace: Workspace) -> TemplateLibrary:
+    """The workspace's templates."""
+    return TemplateLibrary(workspace.root / "templates", template_settings(workspace.settings))
+
+
+def template_settings(settings: Settings) -> TemplateSettings:
+    """What the settings say about templates; own domains default to the sender's."""
+    domain = settings.mailchimp.reply_to.rpartition("@")[2].lower()
+    return TemplateSettings(
+        locale=settings.locale,
+        currency=settings.currency,
+        timezone=settings.timezone,
+        own_domains=settings.link_domains or (domain,),
+    )
+
+
+def fields_printed(library: TemplateLibrary, campaign: CampaignDefinition) -> dict[str, frozenset[str]]:
+    """``contact`` and ``account`` -> the attributes that template, subject and preheader mention.
+
+    A field of the catalogue is computed only where a template uses it: the profile costs what is asked of it.
+    """
+    environment = library.environment(library.settings.locale)
+    roots = [
+        file.name
+        for file in sorted(library.folder.glob(f"{campaign.template}.*"))
+        if file.name.startswith(f"{campaign.template}.")
+    ]
+    texts = [*all_sources(environment, roots).values(), campaign.subject, campaign.preheader]
+    used: dict[str, set[str]] = {"contact": set(), "account": set()}
+    for source in texts:
+        for match in _ATTRIBUTE.finditer(source):
+            used[match[1]].add(match[2] or match[3])
+    return {root: frozenset(names) for root, names in used.items()}
+
+
+def render(
+    database: Database,
+    workspace: Workspace,
+    library: TemplateLibrary,
+    campaign: CampaignDefinition,
+    contacts: Sequence[int],
+    *,
+    now: datetime,
+) -> Iterator[Rendered]:
+    """The mail of each contact (by id; ``Rendered.contact_key`` is the id as text). Raises TemplateError."""
+    segment = workspace.segments.get(campaign.segment)
+    printed = fields_printed(library, campaign)
+    for start in range(0, len(contacts), PAGE):
+        page = contacts[start : start + PAGE]
+        for contact, context in _contexts(database, workspace.settings, campaign, segment, printed, page, now):
+            yield library.render(
+                campaign.template,
+                subject=campaign.subject,
+                preheader=campaign.preheader or None,
+                context=context,
+                language=context["contact"]["language"],
+                utm=campaign.utm or None,
+                key=str(contact),
+            )
+
+
+def _contexts(
+    database: Database,
+    settings: Settings,
+    campaign: CampaignDefinition,
+    segment: SegmentDefinition | None,
+    printed: Mapping[str, frozenset[str]],
+    contacts: Sequence[int],
+    now: datetime,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    moment = to_epoch(now)
+    contact_columns, account_columns = set(facts.contact_columns()), set(facts.account_columns())
+    contact_fields = {name for name in printed["contact"] - contact_columns if is_field(name)}
+    # country falls back to the account's in the catalogue: print what segments see
+    contact_fields |= printed["contact"] & {"country"}
+    account_fields = {
+        f"account_{name}" for name in printed["account"] - account_columns if is_field(f"account_{name}")
+    } | {name for name in printed["account"] - account_columns if is_field(name)}
+    with database.read() as connection:
+        people = facts.contact_rows(connection, contacts)
+        companies = facts.account_rows(connection, [row["account"] for row in people.values() if row["account"]])
+        carts = facts.carts(connection, contacts, moment)
+        orders = facts.orders(connection, contacts, moment)
+        names = sorted(contact_fields | account_fields)
+        values = dict(profiles(connection, settings, names, now=now, contacts=contacts)) if names else {}
+    shared = {
+        "segment": Named(campaign.segment, segment.description if segment else ""),
+        "campaign": Named(campaign.name, campaign.description),
+        "vars": campaign.vars,
+        "now": now,
+    }
+    for contact in contacts:
+        person = people[contact]
+        profile = values.get(contact, {})
+        account = dict(companies.get(person.pop("account"), dict.fromkeys(account_columns)))
+        account |= {name.removeprefix("account_"): profile.get(name) for name in account_fields}
+        person |= {name: profile.get(name) for name in contact_fields}
+        yield (
+            contact,
+            shared
+            | {
+                "contact": person,
+                "account": account,
+                "cart": carts.get(contact, _EMPTY_CART),
+                "orders": orders.get(contact, []),
+            },
+        )

@@ -1,0 +1,122 @@
+"""A due occurrence becomes a run: its row and one decision per contact, stored in one transaction.
+
+Nothing exists at the provider yet. The unique pair (campaign, scheduled_for) lets an occurrence become a run once,
+the unique triple (campaign, contact, entered_at) lets an entry be answered once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert
+
+from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.run import run_name
+from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.store import runs as store
+from orchestrator.store.tables import Run, Send
+from orchestrator.vocabulary import Decision, RunState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.campaigns.due import Occurrence
+    from orchestrator.definitions.values import Settings
+    from orchestrator.store.database import Database
+
+ROWS = 5000
+TO_DO = {Decision.PLANNED, Decision.DEFERRED}
+
+
+def start(database: Database, settings: Settings, occurrence: Occurrence, *, now: datetime) -> Run:
+    """Store the run with its decisions."""
+    with database.write() as connection:
+        run = _insert_run(connection, occurrence, now)
+        counts = _insert_sends(connection, settings, occurrence, run, now)
+        state, reason = _first_state(settings, occurrence, counts)
+        finished = state in {RunState.NOTHING_TO_SEND, RunState.CANCELLED}
+        store.set_run(
+            connection, run, state=state.value, reason=reason, finished_at=to_epoch(now) if finished else None
+        )
+    return run
+
+
+def needs_approval(settings: Settings, recipients: int) -> bool:
+    """A run of that many recipients waits for a person."""
+    return recipients > settings.guards.approve_above
+
+
+def _first_state(settings: Settings, occurrence: Occurrence, counts: dict[Decision, int]) -> tuple[RunState, str]:
+    if occurrence.missed:
+        hours = occurrence.campaign.trigger.missed_after.total_seconds() / 3600
+        moment = occurrence.scheduled_for.astimezone(settings.timezone)
+        return RunState.CANCELLED, (
+            f"Missed: it was due at {moment:%Y-%m-%d %H:%M}, more than {hours:g} hours before anybody looked."
+        )
+    recipients = sum(counts.get(decision, 0) for decision in TO_DO)
+    if not recipients:
+        return RunState.NOTHING_TO_SEND, ""
+    if needs_approval(settings, recipients):
+        limit = settings.guards.approve_above
+        return RunState.WAITING_APPROVAL, f"{recipients:,} recipients; above {limit:,} a person approves."
+    return RunState.PLANNED, ""
+
+
+def _insert_run(connection: Connection, occurrence: Occurrence, now: datetime) -> Run:
+    campaign = occurrence.campaign
+    scheduled_for = to_epoch(occurrence.scheduled_for)
+    values: dict[str, Any] = {
+        "name": run_name(campaign.name, from_epoch(scheduled_for)),
+        "campaign": campaign.name,
+        "trigger": campaign.trigger.on.value,
+        "scheduled_for": scheduled_for,
+        "created_at": to_epoch(now),
+        "started_at": int(time.time()),
+        "decided_at": to_epoch(now),
+        "state": RunState.PLANNED.value,
+        "reason": "",
+        "definition": {
+            "segment": campaign.segment,
+            "template": campaign.template,
+            "subject": campaign.subject,
+            "campaign_fingerprint": campaign.fingerprint,
+        },
+    }
+    identity = connection.execute(insert(Run).values(**values)).inserted_primary_key
+    assert identity is not None
+    return store.get_run(connection, identity[0])
+
+
+def _insert_sends(
+    connection: Connection, settings: Settings, occurrence: Occurrence, run: Run, now: datetime
+) -> dict[Decision, int]:
+    counts: dict[Decision, int] = {}
+    rows: list[dict[str, Any]] = []
+    assert run.id is not None
+    judged = verdicts(connection, settings, occurrence.campaign, occurrence.entries, now=now, run=run.id)
+    for candidate, verdict in judged:
+        counts[verdict.decision] = counts.get(verdict.decision, 0) + 1
+        rows.append(
+            {
+                "run": run.id,
+                "contact": candidate.contact,
+                "campaign": run.campaign,
+                "entered_at": candidate.entered_at,
+                "decision": verdict.decision.value,
+                "reason": verdict.reason,
+                "decided_at": to_epoch(now),
+                "email_key": candidate.email_key,
+                "not_before": to_epoch(verdict.not_before) if verdict.not_before else None,
+                "facts": {},
+                "slots": {},
+            }
+        )
+        if len(rows) == ROWS:
+            connection.execute(insert(Send), rows)
+            rows = []
+    if rows:
+        connection.execute(insert(Send), rows)
+    return counts

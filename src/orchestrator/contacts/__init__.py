@@ -1,0 +1,1 @@
+"""What is known of each contact, as of a moment."""

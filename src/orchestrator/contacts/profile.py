@@ -1,0 +1,127 @@
+"""The one profile query: questions and a moment in, SQL out that gives one row a contact with exactly those answers.
+
+Each table of facts is read once, from its covering index, with one conditional sum a figure. Nothing dated after
+``now`` counts: not an order, an event, a change of a cart, a consent, nor a contact created later. The SQL is the same
+for SQLite and PostgreSQL but for a few words; sums are cast because PostgreSQL widens them to another type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.clock import to_epoch
+from orchestrator.contacts import facts
+from orchestrator.contacts.columns import contact_column, custom_column, derived_column
+from orchestrator.contacts.measures import (
+    AccountColumn,
+    Bought,
+    CartFigure,
+    ContactColumn,
+    CustomColumn,
+    Derived,
+    EventAge,
+    EventCount,
+    EventMention,
+    Interest,
+    MailAge,
+    MailCount,
+    MailOf,
+    Measure,
+    OrderAge,
+    OrderFigure,
+    Rfm,
+)
+from orchestrator.contacts.question import Asked, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.contacts.question import Answer
+    from orchestrator.definitions.values import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerColumn:
+    """Where an answer stands in a row: ``value / 10**decimals``, divided by the column ``divisor`` where there is one."""
+
+    value: str
+    divisor: str | None
+    decimals: int
+    real: bool
+    """a floating-point number"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileQuery:
+    """SQL with named parameters; its rows have the column ``contact`` (Contact.id) and those of ``columns``."""
+
+    sql: str
+    parameters: Mapping[str, object]
+    columns: Mapping[Measure, AnswerColumn]
+
+
+def profile_query(
+    measures: Iterable[Measure],
+    settings: Settings,
+    *,
+    now: datetime,
+    dialect: str,
+    contacts: Sequence[int] | None = None,
+) -> ProfileQuery:
+    """The query for these questions as of ``now``; ``contacts`` (ids) narrows it, and what it reads, to a few."""
+    wanted = tuple(dict.fromkeys(measures))
+    asked = Asked(Moment(now, settings), dialect, None if contacts is None else tuple(contacts))
+    answers = _answers(wanted, asked)
+    selected = ["c.id AS contact"]
+    columns: dict[Measure, AnswerColumn] = {}
+    for number, measure in enumerate(wanted):
+        answer = answers[measure]
+        selected.append(f"{answer.value} AS f{number}")
+        if answer.divisor:
+            selected.append(f"{answer.divisor} AS d{number}")
+        divisor = f"d{number}" if answer.divisor else None
+        columns[measure] = AnswerColumn(f"f{number}", divisor, answer.decimals, answer.real)
+    where = f"(c.created_at IS NULL OR c.created_at <= {to_epoch(now)})"
+    if asked.contacts is not None:
+        where += f" AND c.id IN ({asked.contact_list})"
+    sql = f"SELECT {', '.join(selected)} FROM contact c {' '.join(asked.joins)} WHERE {where}"
+    return ProfileQuery(sql, asked.parameters, columns)
+
+
+def fenced(sql: str, dialect: str) -> str:
+    """A subquery that the planner must not merge into the query around it: its columns are computed once a row."""
+    return f"({sql} {'LIMIT -1 OFFSET 0' if dialect == 'sqlite' else 'OFFSET 0'})"
+
+
+def _answers(wanted: tuple[Measure, ...], asked: Asked) -> dict[Measure, Answer]:
+    answers: dict[Measure, Answer] = {}
+    if any(isinstance(measure, AccountColumn | Derived | CustomColumn) for measure in wanted):
+        asked.joins.append("LEFT JOIN account a ON a.id = c.account")
+    for measure in wanted:
+        match measure:
+            case ContactColumn() | AccountColumn():
+                answers[measure] = contact_column(measure)
+            case Derived():
+                answers[measure] = derived_column(measure, asked)
+            case CustomColumn():
+                answers[measure] = custom_column(measure, asked)
+            case Interest():
+                answers[measure] = facts.interest(measure, asked)
+            case Bought():
+                answers[measure] = facts.bought(measure, asked)
+            case EventMention():
+                answers[measure] = facts.mention(measure, asked)
+            case MailOf():
+                answers[measure] = facts.mail_of(measure, asked)
+            case _:
+                pass  # answered together with their kind, below
+    for of_account in (False, True):
+        orders = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
+        answers |= facts.orders(orders, asked, of_account=of_account)
+    answers |= facts.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
+    answers |= facts.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)
+    answers |= facts.mails([m for m in wanted if isinstance(m, MailCount | MailAge)], asked)
+    answers |= facts.rfm([m for m in wanted if isinstance(m, Rfm)], asked)
+    return answers

@@ -1,0 +1,88 @@
+"""What the parts of the profile query share: the moment asked about, the joins and parameters collected so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.clock import to_epoch
+from orchestrator.contacts.periods import Window, period_window
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from orchestrator.definitions.values import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """SQL of one answer: ``value / 10**decimals``, divided by ``divisor`` (never 0, null without any) if given."""
+
+    value: str
+    divisor: str | None = None
+    decimals: int = 0
+    real: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The moment as of which everything is asked, in the workspace's terms."""
+
+    now: datetime
+    settings: Settings
+
+    @property
+    def epoch(self) -> int:
+        return to_epoch(self.now)
+
+    @property
+    def today(self) -> date:
+        """The date in business time."""
+        return self.now.astimezone(self.settings.timezone).date()
+
+    def window(self, period: str) -> Window:
+        return period_window(period, self.now, self.settings.timezone)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A profile query in the making."""
+
+    moment: Moment
+    dialect: str
+    contacts: tuple[int, ...] | None
+    """ids; None: everybody"""
+    joins: list[str] = field(default_factory=list)
+    parameters: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def contact_list(self) -> str:
+        """The ids as SQL; an empty list matches nobody."""
+        return ", ".join(str(int(contact)) for contact in self.contacts or ()) or "NULL"
+
+    def only(self, column: str) -> str:
+        """A condition that narrows a table of facts to the contacts asked for, or nothing."""
+        return f" AND {column} IN ({self.contact_list})" if self.contacts is not None else ""
+
+    def only_accounts(self, column: str) -> str:
+        """The same for a table of facts by account."""
+        if self.contacts is None:
+            return ""
+        return f" AND {column} IN (SELECT account FROM contact WHERE id IN ({self.contact_list}))"
+
+    def bind(self, value: str) -> str:
+        """A parameter for a text; equal texts share one."""
+        for name, bound in self.parameters.items():
+            if bound == value:
+                return f":{name}"
+        name = f"q{len(self.parameters)}"
+        self.parameters[name] = value
+        return f":{name}"
+
+    def ordered(self, sql: str) -> str:
+        """A text to be put in order byte by byte, as SQLite does; PostgreSQL would follow the language."""
+        return f'{sql} COLLATE "C"' if self.dialect == "postgresql" else sql
+
+    def position(self, text: str, part: str) -> str:
+        """Where a part begins in a text, from 1; 0: nowhere."""
+        return f"{'strpos' if self.dialect == 'postgresql' else 'instr'}({text}, {part})"

@@ -1,0 +1,276 @@
+"""The cycle: import, recompute, sync, decide, send, read back. Each step alone, or all in that order.
+
+Whoever calls a step holds the lease of the cycle and passes its ``check``. Each step records how it ended.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.audiences.sync import Sync, SyncReport
+from orchestrator.campaigns.advance import Advance
+from orchestrator.campaigns.cleanup import clean_up
+from orchestrator.campaigns.due import Occurrence, due
+from orchestrator.campaigns.start import start
+from orchestrator.clock import to_epoch
+from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
+from orchestrator.sources.load import import_sources, last_good_import
+from orchestrator.store import jobs, runs as store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from orchestrator.definitions.values import CampaignDefinition
+    from orchestrator.engine import Engine
+    from orchestrator.sources.report import ImportReport
+    from orchestrator.store.tables import Run
+
+
+def may_act() -> None:
+    """The ``check`` of those who cannot lose their lease: rehearsals."""
+
+
+@dataclass(slots=True)
+class CycleReport:
+    """What one cycle did. ``faults``: steps that failed; the others went on."""
+
+    imported: ImportReport | None = None
+    recomputed: Recompute | None = None
+    synced: SyncReport | None = None
+    runs: list[Run] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """what a guard keeps back, in sentences"""
+    faults: list[OrchestratorError] = field(default_factory=list)
+
+
+def import_step(
+    engine: Engine,
+    *,
+    now: datetime,
+    source: str | None = None,
+    csv_folder: Path | None = None,
+    force: bool = False,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> ImportReport:
+    """Copy what the sources say."""
+    with _recorded(engine, "import", now) as said:
+        report = import_sources(
+            engine.database,
+            engine.settings,
+            engine.workspace.root,
+            source=source,
+            csv_folder=csv_folder,
+            now=now,
+            force=force,
+            progress=progress,
+        )
+        changed = sum(table.inserted + table.updated for table in report.tables.values())
+        rejected = sum(table.rejected for table in report.tables.values())
+        said.message = f"{changed:,} rows changed, {rejected:,} set aside"
+        if report.failures:
+            said.good = False
+            said.message = "; ".join(failure.message for failure in report.failures)
+        if force:
+            _audit(engine, now, "import --force", "accepted tables that arrived empty")
+    return report
+
+
+def recompute_step(engine: Engine, *, now: datetime, force: bool = False) -> Recompute:
+    """Who is in which segment; who entered and left. Sees campaigns: their entries and schedules count from now."""
+    with _recorded(engine, "recompute", now) as said:
+        with engine.database.write() as connection:
+            store.see_campaigns(connection, list(engine.workspace.campaigns), to_epoch(now))
+        result = recompute_segments(
+            engine.database,
+            engine.settings,
+            engine.workspace.segments,
+            now=now,
+            force=force,
+            kept=engine.kept_segments,
+        )
+        held = [segment for segment in result.segments if segment.held]
+        said.message = f"{len(result.segments)} segments"
+        if held:
+            said.message += "; held back: " + ", ".join(f"{segment.name} ({segment.held})" for segment in held)
+        if force:
+            _audit(engine, now, "segments --force", "accepted changes past the guards")
+    return result
+
+
+def sync_step(
+    engine: Engine,
+    *,
+    now: datetime,
+    check: Callable[[], None],
+    progress: Callable[[str, int], None] = lambda _step, _rows: None,
+) -> SyncReport:
+    """The audience becomes what it should be."""
+    with _recorded(engine, "sync", now) as said:
+        report = Sync(
+            engine.database,
+            engine.gateway,
+            engine.settings,
+            engine.workspace.segments,
+            kept=engine.kept_segments,
+            now=now,
+            check=check,
+            progress=progress,
+        ).run()
+        said.message = f"{report.added:,} added, {report.updated:,} updated, {len(report.rejected):,} refused"
+        if report.unknown:
+            said.good = False
+            said.message += f"; {report.unknown} calls without a certain outcome, read again at the next sync"
+    return report
+
+
+def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], report: CycleReport) -> None:
+    """Start what is due, and bring every open run as far as it goes."""
+    with _recorded(engine, "campaigns", now) as said:
+        for occurrence in _due(engine, now):
+            try:
+                if not occurrence.missed:
+                    stop_if_guarded(engine, occurrence.campaign, now)
+            except Refused as guard:
+                report.refused.append(str(guard))
+                continue
+            start(engine.database, engine.settings, occurrence, now=now)
+        advance_open_runs(engine, now=now, check=check, report=report)
+        said.message = f"{len(report.runs)} runs open or begun"
+        if report.refused:
+            said.message = "; ".join(report.refused)
+
+
+def advance_open_runs(
+    engine: Engine, *, now: datetime, check: Callable[[], None], report: CycleReport, wait_seconds: float = 60
+) -> None:
+    """Every open run, those of higher priority first; then what interrupted work left behind is removed."""
+    with engine.database.read() as connection:
+        runs = store.open_runs(connection)
+    priorities = {name: campaign.priority for name, campaign in engine.workspace.campaigns.items()}
+    advance = advance_of(engine, now=now, check=check, wait_seconds=wait_seconds)
+    for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
+        guard = _stale(engine, now)
+        if guard is not None and run.state in {"planned", "waiting_approval"}:
+            report.refused.append(guard)
+        else:
+            advance.advance(run)
+        report.runs.append(run)
+    if runs:
+        clean_up(engine.database, engine.gateway, check=check)
+
+
+def advance_of(engine: Engine, *, now: datetime, check: Callable[[], None], wait_seconds: float = 60) -> Advance:
+    """What advances runs, wired."""
+    return Advance(
+        engine.database,
+        engine.gateway,
+        engine.workspace,
+        engine.clock,
+        now=now,
+        check=check,
+        wait_seconds=wait_seconds,
+    )
+
+
+def whole_cycle(engine: Engine, *, check: Callable[[], None], with_import: bool = True) -> CycleReport:
+    """All of it, now. A step that fails leaves its fault in the report; what does not need it goes on."""
+    report = CycleReport()
+    now = engine.clock.now()
+    if with_import and engine.settings.sources:
+        with _tolerated(report):
+            report.imported = import_step(engine, now=now)
+    with _tolerated(report):
+        report.recomputed = recompute_step(engine, now=now)
+    if report.recomputed is None:
+        return report
+    with _tolerated(report):
+        report.synced = sync_step(engine, now=now, check=check)
+    if report.synced is None:
+        # without the provider's latest word on consent nobody is mailed
+        return report
+    with _tolerated(report):
+        campaign_step(engine, now=now, check=check, report=report)
+    return report
+
+
+def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime) -> None:
+    """Raises Refused where nothing may be sent: stale data, or an abnormal jump of a segment that decides."""
+    stale = _stale(engine, now)
+    if stale is not None:
+        raise Refused(stale)
+    with engine.database.read() as connection:
+        for name in (campaign.segment, *campaign.exclude):
+            segment = store.segment_row(connection, name)
+            if segment is not None and segment.held:
+                raise Refused(
+                    f'Campaign "{campaign.name}" sends nothing: segment "{name}" is held back, {segment.held}. '
+                    "Look at `campaigns plan`; `campaigns segments --force` accepts the change."
+                )
+
+
+def _due(engine: Engine, now: datetime) -> list[Occurrence]:
+    campaigns = [
+        campaign
+        for campaign in engine.workspace.campaigns.values()
+        if campaign.segment in engine.workspace.segments
+    ]
+    with engine.database.read() as connection:
+        return due(connection, campaigns, now=now, timezone=engine.settings.timezone)
+
+
+def _stale(engine: Engine, now: datetime) -> str | None:
+    """Why the facts are too old to mail on, or None."""
+    limit = engine.settings.guards.min_source_freshness
+    with engine.database.read() as connection:
+        last = last_good_import(connection, engine.settings)
+    if last is None:
+        return "Nothing is sent: no import has succeeded yet. Run `campaigns import` and look at what it says."
+    if now - last <= limit:
+        return None
+    hours = (now - last).total_seconds() / 3600
+    return (
+        f"Nothing is sent: the last good import was {hours:,.1f} hours ago, "
+        f"the limit is {limit.total_seconds() / 3600:g} hours ([guards] min_source_freshness). "
+        "Run `campaigns import` and look at what it says."
+    )
+
+
+@dataclass(slots=True)
+class _Said:
+    message: str = ""
+    good: bool = True
+
+
+@contextmanager
+def _recorded(engine: Engine, job: str, now: datetime) -> Iterator[_Said]:
+    """Record that a job ran and how it ended, in transactions of their own: a failure is never rolled back."""
+    with engine.database.write() as connection:
+        jobs.job_began(connection, job, to_epoch(now))
+    said = _Said()
+    try:
+        yield said
+    except Exception as fault:
+        said.good = False
+        said.message = str(fault) or type(fault).__name__
+        raise
+    finally:
+        with engine.database.write() as connection:
+            jobs.job_ended(connection, job, to_epoch(now), good=said.good, message=said.message)
+
+
+@contextmanager
+def _tolerated(report: CycleReport) -> Iterator[None]:
+    try:
+        yield
+    except OrchestratorError as fault:
+        report.faults.append(fault)
+
+
+def _audit(engine: Engine, now: datetime, action: str, detail: str) -> None:
+    with engine.database.write() as connection:
+        jobs.audit(connection, now=to_epoch(now), action=action, detail=detail)

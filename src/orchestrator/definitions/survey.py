@@ -1,0 +1,95 @@
+"""Every definition file of a workspace, read: what is sound by itself, and every problem of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orchestrator.definitions.campaign import read_campaign
+from orchestrator.definitions.files import CONFIG_FILE, definition_files, template_names
+from orchestrator.definitions.references import reference_problems
+from orchestrator.definitions.segment import read_segment
+from orchestrator.definitions.settings import read_settings
+from orchestrator.definitions.toml_source import Document, parse, read_bytes
+from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings
+from orchestrator.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Definition = Settings | SegmentDefinition | CampaignDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Every definition of a workspace that is sound by itself, and what is wrong with the others."""
+
+    settings: Settings | None
+    segments: Mapping[str, SegmentDefinition]
+    campaigns: Mapping[str, CampaignDefinition]
+    problems: tuple[Problem, ...]
+    files: frozenset[str]
+    """every definition file that there is, sound or not"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One file as it was read."""
+
+    content: bytes
+    definition: Definition | None
+    document: Document | None
+    problems: tuple[Problem, ...]
+
+
+class Surveyor:
+    """Reads a workspace again and again; only files whose content changed are parsed anew."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._readings: dict[str, _Reading] = {}
+
+    def survey(self) -> Survey:
+        """The workspace as it is on the disk now."""
+        segment_files, problems = definition_files(self.root, "segments")
+        campaign_files, more = definition_files(self.root, "campaigns")
+        readings = {CONFIG_FILE: self._reading(self.root / CONFIG_FILE, partial(read_settings, root=self.root))}
+        for name, path in segment_files.items():
+            readings[f"segments/{path.name}"] = self._reading(path, partial(read_segment, name=name))
+        for name, path in campaign_files.items():
+            readings[f"campaigns/{path.name}"] = self._reading(path, partial(read_campaign, name=name))
+        self._readings = readings
+        templates = template_names(self.root)
+        problems += more
+        settings = None
+        segments, campaigns = {}, {}
+        for reading in readings.values():
+            problems += reading.problems
+            match reading.definition:
+                case Settings() as definition:
+                    settings = definition
+                case SegmentDefinition() as definition:
+                    segments[definition.name] = definition
+                case CampaignDefinition() as definition:
+                    assert reading.document is not None
+                    wrong = reference_problems(definition, reading.document, segment_files.keys(), templates)
+                    problems += wrong
+                    if not wrong:
+                        campaigns[definition.name] = definition
+        return Survey(settings, segments, campaigns, tuple(problems), frozenset(readings))
+
+    def _reading(self, path: Path, read: Callable[[Document], tuple[Definition | None, list[Problem]]]) -> _Reading:
+        file = path.relative_to(self.root).as_posix()
+        content = read_bytes(path, file)
+        if isinstance(content, Problem):
+            return _Reading(b"", None, None, (content,))
+        known = self._readings.get(file)
+        if known is not None and known.document is not None and known.content == content:
+            return known
+        document = parse(content, file)
+        if isinstance(document, Problem):
+            return _Reading(content, None, None, (document,))
+        definition, problems = read(document)
+        return _Reading(content, definition, document, tuple(problems))

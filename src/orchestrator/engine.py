@@ -1,0 +1,126 @@
+"""The composition root: builds workspace, database, clock and gateway once. No decisions."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestrator.clock import FixedClock, SystemClock, to_epoch
+from orchestrator.definitions.workspace import load_secret, read_workspace
+from orchestrator.errors import DefinitionError
+from orchestrator.store.database import open_database
+from orchestrator.store.leases import HeldLease, lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from orchestrator.clock import Clock
+    from orchestrator.definitions.values import Settings, Workspace
+    from orchestrator.gateway import EmailGateway
+    from orchestrator.problems import Problem
+    from orchestrator.store.database import Database
+
+CYCLE = "cycle"
+"""the lease of everything that changes the database or the provider"""
+
+
+class Engine:
+    """One workspace, its database, a clock and a gateway that is opened when it is first needed."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        problems: Sequence[Problem],
+        database: Database,
+        clock: Clock,
+        *,
+        pretend_now: bool,
+        gateway: EmailGateway | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self.problems = tuple(problems)
+        """what is wrong with files that were left out"""
+        self.database = database
+        self.clock = clock
+        self._pretend_now = pretend_now
+        self._gateway = gateway
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
+
+    @property
+    def kept_segments(self) -> frozenset[str]:
+        """Segments whose file has an error: their memberships and tags stay as they are."""
+        files = {problem.file for problem in self.problems}
+        return frozenset(
+            file.removeprefix("segments/").removesuffix(".toml") for file in files if file.startswith("segments/")
+        ) - set(self.workspace.segments)
+
+    @property
+    def gateway(self) -> EmailGateway:
+        """The provider, opened at first use."""
+        if self._gateway is None:
+            from orchestrator.mailchimp.gateway import open_gateway  # noqa: PLC0415 -- slow to import
+
+            sender = self.settings.mailchimp
+            self._gateway = open_gateway(
+                sender,
+                load_secret(sender.api_key, self.workspace.root),
+                self.database.engine,
+                clock=self.clock,
+                pretend_now=self._pretend_now,
+            )
+        return self._gateway
+
+    def with_workspace(self, workspace: Workspace, problems: Sequence[Problem]) -> Engine:
+        """The same engine over newer files."""
+        same_account = workspace.settings.mailchimp == self.settings.mailchimp
+        return Engine(
+            workspace,
+            problems,
+            self.database,
+            self.clock,
+            pretend_now=self._pretend_now,
+            gateway=self._gateway if same_account else None,
+        )
+
+    def rehearsing(self, database: Database) -> Engine:
+        """The same engine on a rehearsal: writes to the provider are pretended, those to the database rolled back."""
+        from orchestrator.rehearsal import RehearsalGateway  # noqa: PLC0415 -- needed by plan and dry runs only
+
+        return Engine(
+            self.workspace,
+            self.problems,
+            database,
+            self.clock,
+            pretend_now=self._pretend_now,
+            gateway=RehearsalGateway(self.gateway),
+        )
+
+    @contextmanager
+    def at_work(
+        self, doing: str, *, wait_seconds: float = 30, on_wait: Callable[[str], None] | None = None
+    ) -> Iterator[HeldLease]:
+        """Hold the lease of the cycle. Raises Busy, naming who has it."""
+        with lease(self.database, CYCLE, doing, wait_seconds=wait_seconds, on_wait=on_wait) as held:
+            yield held
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self.database.close()
+
+
+def open_engine(root: Path, *, now: datetime | None = None) -> Engine:
+    """The engine of the workspace at ``root``. Raises DefinitionError where config.toml is unusable.
+
+    ``now``: everything reads, decides and records as if it were then.
+    """
+    workspace, problems = read_workspace(root)
+    if workspace is None:
+        raise DefinitionError(problems)
+    clock: Clock = SystemClock() if now is None else FixedClock(now)
+    database = open_database(workspace.settings.database_url, root, now=to_epoch(clock.now()))
+    return Engine(workspace, problems, database, clock, pretend_now=now is not None)

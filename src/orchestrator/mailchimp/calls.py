@@ -1,0 +1,83 @@
+"""What all groups of calls share: the client, the audience, and reading a collection to its end."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import GatewayMisconfigured, NotAtProvider
+from orchestrator.mailchimp.client import ATTEMPTS
+from orchestrator.mailchimp.failures import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from orchestrator.mailchimp.client import MailchimpClient
+
+PAGE = 1000
+"""most rows in one answer"""
+
+
+class Calls:
+    """A group of calls about one audience."""
+
+    def __init__(self, client: MailchimpClient, audience_id: str) -> None:
+        self._client = client
+        self._api = client.api
+        self._audience_id = audience_id
+
+    @contextmanager
+    def _audience_exists(self) -> Iterator[None]:
+        """Around calls whose only object is the audience: "no such thing" can only mean the setting."""
+        try:
+            yield
+        except NotAtProvider as error:
+            raise GatewayMisconfigured(
+                f'The audience "{self._audience_id}" does not exist in this Mailchimp account. '
+                "Check [mailchimp] audience in config.toml, and that the key is of the right account."
+            ) from error
+
+    def _rows(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *values: Any,
+        key: str,
+        fields: Sequence[str] = (),
+        **query: Any,
+    ) -> Iterator[Mapping[str, Any]]:
+        """Every row of a collection, a page at a time. ``fields`` are those of a row; () asks for all of them.
+
+        Offsets move under our feet: when the total falls between two pages, rows have left and the next ones have
+        moved up. The next page then begins so much earlier, so a row may come twice but none is passed over.
+        """
+        if fields:
+            query["fields"] = [*(f"{key}.{field}" for field in fields), "total_items"]
+        offset, total = 0, 0
+        while True:
+            rows, now = self._page(what, method, *values, key=key, count=PAGE, offset=offset, **query)
+            yield from rows
+            left = max(0, total - now) if offset else 0
+            offset, total = offset + max(1, len(rows) - left), now
+            if not rows or offset >= total:
+                return
+
+    def _page(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *values: Any,
+        key: str,
+        attempts: int = ATTEMPTS,
+        **query: Any,
+    ) -> tuple[list[Mapping[str, Any]], int]:
+        """Rows of one page and the total."""
+
+        def read(answer: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], int]:
+            return list(answer[key]), int(answer["total_items"])
+
+        return self._client.call(what, method, *values, effect=Effect.READ, read=read, attempts=attempts, **query)
+
+
+def nothing(_: Mapping[str, Any]) -> None:
+    """Reads an answer of which only the success matters."""

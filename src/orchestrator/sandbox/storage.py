@@ -1,0 +1,130 @@
+"""The account in one JSON file: load it, and keep it saved while the account changes.
+
+A save replaces the file in one step, so a reader or a crash never meets half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.sandbox.state import (
+    Account,
+    Audience,
+    Campaign,
+    Delivery,
+    Folder,
+    Letter,
+    Member,
+    MergeField,
+    Segment,
+    Webhook,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMAT = 1
+_TRANSIENT = {"moving", "news", "subscribed", "tags"}
+
+
+def load(path: Path) -> Account | None:
+    """None where there is no such file."""
+    if not path.exists():
+        return None
+    raw = json.loads(path.read_text("utf-8"))
+    if raw.pop("format", None) != FORMAT:
+        raise ValueError(f"{path} is not a sandbox state of format {FORMAT}. Move it away to start afresh.")
+    account = Account(
+        **raw
+        | {
+            "audiences": {key: _audience(value) for key, value in raw["audiences"].items()},
+            "campaigns": {key: Campaign(**value) for key, value in raw["campaigns"].items()},
+            "folders": {key: Folder(**value) for key, value in raw["folders"].items()},
+            "letters": {key: Letter(**value) for key, value in raw["letters"].items()},
+            "deliveries": [_delivery(value) for value in raw["deliveries"]],
+        }
+    )
+    account.moving = {c.id for c in account.campaigns.values() if c.status in {"schedule", "sending"}}
+    return account
+
+
+def save(account: Account, path: Path) -> None:
+    text = json.dumps({"format": FORMAT} | _plain(account), default=_plain, separators=(",", ":"))
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+class Saver(threading.Thread):
+    """Saves soon after each ``touch``; many touches make one save. ``close`` saves what is left."""
+
+    def __init__(self, account: Account, path: Path, lock: threading.RLock) -> None:
+        super().__init__(name="sandbox-saver", daemon=True)
+        self._account, self._path, self._lock = account, path, lock
+        self._changed, self._closing = threading.Event(), threading.Event()
+
+    def touch(self) -> None:
+        self._changed.set()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._changed.set()
+        self.join()
+
+    def run(self) -> None:
+        pause = 0.2
+        while not self._closing.is_set():
+            self._changed.wait()
+            self._closing.wait(pause)
+            self._changed.clear()
+            began = time.monotonic()
+            with self._lock:
+                save(self._account, self._path)
+            pause = max(0.2, 10 * (time.monotonic() - began))  # at most a tenth of the time goes into saving
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TRANSIENT}
+
+
+def _by_number(raw: dict[str, Any], make: Callable[..., Any]) -> dict[int, Any]:
+    return {int(key): make(**value) for key, value in raw.items()}
+
+
+def _audience(raw: dict[str, Any]) -> Audience:
+    audience = Audience(
+        **raw
+        | {
+            "members": {key: Member(**value) for key, value in raw["members"].items()},
+            "segments": _by_number(raw["segments"], Segment),
+            "merge_fields": _by_number(raw["merge_fields"], MergeField),
+            "webhooks": {key: Webhook(**value) for key, value in raw["webhooks"].items()},
+            "forgotten": set(raw["forgotten"]),
+        }
+    )
+    audience.subscribed = {m.id for m in audience.members.values() if m.status == "subscribed"}
+    for segment in audience.segments.values():
+        for member_id in segment.members:
+            audience.members[member_id].tags.add(segment.id)
+    return audience
+
+
+def _delivery(raw: dict[str, Any]) -> Delivery:
+    return Delivery(
+        **raw
+        | {
+            "opens": tuple(raw["opens"]),
+            "clicks": tuple((url, at) for url, at in raw["clicks"]),
+        }
+    )

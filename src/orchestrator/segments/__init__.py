@@ -1,0 +1,1 @@
+"""Conditions over profiles become memberships: parsed, compiled, computed in one pass, explained."""

@@ -1,0 +1,356 @@
+"""The words of a condition: text in, tokens for sqlglot's parser out, or what is wrong with each word.
+
+Nothing that a person wrote reaches the parser by name. Characters outside the language are refused first, every word
+must be a keyword, a field or a call of a function of ours, and fields and calls go on as numbered placeholders: what
+sqlglot knows beyond our language cannot be reached.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot.tokens import Token, Tokenizer, TokenType
+
+from orchestrator.contacts.periods import is_period
+from orchestrator.segments.fields import nearest, resolve
+from orchestrator.segments.functions import FUNCTIONS, IN_SEGMENT, function_field
+from orchestrator.segments.tree import InSegment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.contacts.measures import CustomColumn
+    from orchestrator.segments.field import Field
+
+MAX_LENGTH = 10_000
+MAX_NESTING = 20
+MAX_ARITHMETIC = 100
+
+KEYWORDS = {
+    "and": TokenType.AND,
+    "or": TokenType.OR,
+    "not": TokenType.NOT,
+    "in": TokenType.IN,
+    "is": TokenType.IS,
+    "null": TokenType.NULL,
+    "like": TokenType.LIKE,
+    "between": TokenType.BETWEEN,
+    "true": TokenType.TRUE,
+    "false": TokenType.FALSE,
+}
+SIGNS = {
+    TokenType.L_PAREN: "(",
+    TokenType.R_PAREN: ")",
+    TokenType.COMMA: ",",
+    TokenType.EQ: "=",
+    TokenType.NEQ: "!=",
+    TokenType.LT: "<",
+    TokenType.LTE: "<=",
+    TokenType.GT: ">",
+    TokenType.GTE: ">=",
+    TokenType.PLUS: "+",
+    TokenType.DASH: "-",
+    TokenType.STAR: "*",
+}
+INSTEAD = {
+    "==": "Write = for equal.",
+    "<>": "Write != for not equal.",
+    ";": "A segment is one condition; join conditions with `and` or `or`.",
+    "&": "Write `and`.",
+    "|": "Write `or`.",
+    "/": "There is no division; multiply the other side instead.",
+    "%": "% stands inside a text, after `like`.",
+    '"': "Texts stand in single quotes.",
+    "`": "Field names stand without quotes.",
+}
+SQL_WORDS = frozenset(
+    "select from where having group order limit union exists any all case when then else end cast collate glob regexp "
+    "similar ilike rlike interval extract over partition current_date current_timestamp now div mod xor contains "
+    "escape distinct join on values drop delete insert update create alter with unknown symmetric array".split()
+)
+CURLY_QUOTES = "‘’‚‛“”„‟«»‹›´′″"  # as word processors write them
+_ALLOWED = re.compile(r"[A-Za-z0-9_ \t\r\n'()=<>!+\-*.,]")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """Something wrong at an offset of the text."""
+
+    start: int
+    width: int
+    message: str
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Words:
+    """The condition as tokens. The identifier ``v3`` stands for ``meanings[3]``; ``faults`` must be empty to go on."""
+
+    text: str
+    tokens: list[Token] = field(default_factory=list)
+    meanings: list[Field | InSegment] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_words(text: str, custom: Mapping[str, CustomColumn]) -> Words:
+    """Split a condition into words and say what each means."""
+    words = Words(text)
+    if len(text) > MAX_LENGTH:
+        words.faults.append(
+            Fault(MAX_LENGTH, 1, f"the condition has {len(text):,} characters; the limit is {MAX_LENGTH:,}")
+        )
+        return words
+    clean = _refuse_characters(text, words.faults)
+    if not clean.strip():
+        if not words.faults:
+            words.faults.append(
+                Fault(0, 1, "the condition is empty", "Write `true` for a segment that holds everybody.")
+            )
+        return words
+    tokens = Tokenizer().tokenize(clean)
+    position = 0
+    while position < len(tokens):
+        position = _read_word(tokens, position, words, custom)
+    _check_shape(tokens, words)
+    return words
+
+
+def _refuse_characters(text: str, faults: list[Fault]) -> str:
+    """The text with comments and refused characters blanked out, offsets kept."""
+    clean = list(text)
+    position = 0
+    while position < len(text):
+        character = text[position]
+        if character == "'":
+            end = _string_end(text, position)
+            if end is None:
+                faults.append(
+                    Fault(position, 1, "this quote is never closed", "A quote inside a text is written twice: 'it''s'.")
+                )
+                end = len(text)
+                clean[position:end] = " " * (end - position)
+            position = end
+        elif text.startswith("--", position):
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            clean[position:end] = " " * (end - position)
+            position = end
+        elif _ALLOWED.fullmatch(character):
+            position += 1
+        else:
+            fault, instead = _refused(text, position)
+            faults.append(fault)
+            clean[position : position + fault.width] = instead
+            position += fault.width
+    return "".join(clean)
+
+
+def _string_end(text: str, start: int) -> int | None:
+    found = re.compile(r"'(?:[^']|'')*'").match(text, start)
+    return found.end() if found else None
+
+
+def _refused(text: str, start: int) -> tuple[Fault, str]:
+    """The fault of a character outside the language, and what stands in for it while other words are looked at."""
+    character = text[start]
+    if character == '"' and (end := text.find('"', start + 1)) > 0:
+        quoted = text[start + 1 : end]
+        written = quoted.replace("'", "''")
+        fault = Fault(
+            start, end + 1 - start, f'"{quoted}" stands in double quotes', f"Write it in single quotes: '{written}'."
+        )
+        return fault, "'" + re.sub(r"[^\w ]", " ", quoted) + "'"
+    if character in CURLY_QUOTES:
+        width = 1
+        return Fault(
+            start, width, f"{character} (U+{ord(character):04X}) is a typographic quote", "Texts stand in straight single quotes: 'text'."
+        ), " "  # fmt: skip
+    if character.isalpha() or not character.isascii():
+        end = start + 1
+        while end < len(text) and not text[end].isascii() and text[end] not in CURLY_QUOTES:
+            end += 1
+        name = unicodedata.name(character, "a character without a name").lower()
+        return Fault(
+            start, end - start, f"{text[start:end]!r} is not part of the language: U+{ord(character):04X}, {name}",
+            "Names are made of a to z, 0 to 9 and _; text of any kind stands in single quotes.",
+        ), " " * (end - start)  # fmt: skip
+    return Fault(start, 1, f'"{character}" is not part of the language', INSTEAD.get(character, "")), " "
+
+
+def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping[str, CustomColumn]) -> int:
+    """Take the word at ``position``, or a whole call; the position after it."""
+    token = tokens[position]
+    written = words.text[token.start : token.end + 1]
+    following = tokens[position + 1] if position + 1 < len(tokens) else None
+    keyword = KEYWORDS.get(written.lower())
+    if keyword is not None and keyword is token.token_type:
+        words.tokens.append(token)
+        return position + 1
+    if _WORD.fullmatch(written) and token.token_type not in {TokenType.STRING, TokenType.NUMBER}:
+        before = tokens[position - 1] if position else None
+        if before and before.token_type is TokenType.NUMBER and before.end + 1 == token.start:
+            whole = words.text[before.start : token.end + 1]
+            hint = f"Write {whole.replace('_', '')}." if whole.replace("_", "").isdigit() else ""
+            words.faults.append(Fault(before.start, len(whole), f'"{whole}" is not a number', hint))
+            return position + 1
+        if following and following.token_type is TokenType.L_PAREN:
+            return _read_call(tokens, position, words, custom)
+        if found := resolve(written, custom):
+            _append_meaning(words, token, token, found)
+        else:
+            words.faults.append(_unknown_field(token, written, custom))
+        return position + 1
+    if token.token_type is TokenType.NUMBER and not _NUMBER.fullmatch(written):
+        words.faults.append(
+            Fault(token.start, len(written), f'"{written}" is not a number of the language', "Write digits, and at most six after a point: 1250.5.")
+        )  # fmt: skip
+    elif token.token_type not in {TokenType.STRING, TokenType.NUMBER} and SIGNS.get(token.token_type) != written:
+        words.faults.append(
+            Fault(token.start, len(written), f'"{written}" is not part of the language', INSTEAD.get(written, ""))
+        )
+    words.tokens.append(token)
+    return position + 1
+
+
+def _append_meaning(words: Words, first: Token, last: Token, meaning: Field | InSegment) -> None:
+    words.tokens.append(
+        Token(TokenType.VAR, f"v{len(words.meanings)}", line=last.line, col=last.col, start=first.start, end=last.end)
+    )
+    words.meanings.append(meaning)
+
+
+def _unknown_field(token: Token, name: str, custom: Mapping[str, CustomColumn]) -> Fault:
+    width = len(name)
+    if name.lower() in SQL_WORDS:
+        return Fault(token.start, width, f'"{name}" is not part of the language', "Segments are conditions over fields; `campaigns fields` lists them.")  # fmt: skip
+    if name != name.lower() and resolve(name.lower(), custom):
+        return Fault(token.start, width, f'unknown field "{name}"', f"Field names are lower case: {name.lower()}.")
+    if name in FUNCTIONS or name == IN_SEGMENT:
+        usage = FUNCTIONS[name].usage if name in FUNCTIONS else f"{IN_SEGMENT}('gold')"
+        return Fault(token.start, width, f'"{name}" is a function and needs its arguments', f"Write {usage}.")
+    near = nearest(name, custom)
+    if near:
+        names = " or ".join(f'"{other}"' for other in near)
+        hint = f"Did you mean {names}? `campaigns fields` lists every field."
+    elif name.startswith(("x_", "account_x_")):
+        hint = "Custom fields are the extra columns of imported contacts and accounts; none of this name was imported."
+    else:
+        hint = "`campaigns fields` lists every field; texts stand in single quotes."
+    return Fault(token.start, width, f'unknown field "{name}"', hint)
+
+
+def _read_call(tokens: list[Token], position: int, words: Words, custom: Mapping[str, CustomColumn]) -> int:
+    """A function's name and its arguments up to the closing parenthesis."""
+    name_token = tokens[position]
+    name = words.text[name_token.start : name_token.end + 1]
+    end = position + 1
+    depth = 0
+    while end < len(tokens):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[end].token_type, 0)
+        if depth == 0:
+            break
+        end += 1
+    closed = end < len(tokens)
+    last = tokens[end if closed else -1]
+    if name not in FUNCTIONS and name != IN_SEGMENT:
+        words.faults.append(_unknown_function(name_token, name, custom))
+        # what stands in the parentheses of an unknown function has no meaning of its own
+        return end + 1
+    if not closed:
+        words.faults.append(Fault(name_token.start, len(name), f"the parenthesis after {name} is never closed"))
+        return end
+    arguments = _arguments(tokens[position + 2 : end], words)
+    usage = FUNCTIONS[name].usage if name in FUNCTIONS else f"{IN_SEGMENT}('gold')"
+    wanted = FUNCTIONS[name].arguments if name in FUNCTIONS else ("text",)
+    place = name_token.start, last.end + 1 - name_token.start
+    if arguments is None or not _fits(arguments, wanted):
+        words.faults.append(Fault(*place, f"{name} cannot take these arguments", f"Write it like {usage}."))
+    elif name == IN_SEGMENT:
+        _append_meaning(words, name_token, last, InSegment(arguments[0][1]))
+    else:
+        try:
+            _append_meaning(words, name_token, last, function_field(name, [value for _, value in arguments]))
+        except ValueError as fault:
+            words.faults.append(Fault(*place, str(fault), f"Write it like {usage}."))
+    return end + 1
+
+
+def _unknown_function(token: Token, name: str, custom: Mapping[str, CustomColumn]) -> Fault:
+    if resolve(name, custom):
+        return Fault(token.start, len(name), f'"{name}" is a field, not a function', "Write it without parentheses.")
+    near = difflib.get_close_matches(name.lower(), [*FUNCTIONS, IN_SEGMENT], 1, 0.7)
+    hint = f'Did you mean "{near[0]}"? ' if near else ""
+    return Fault(token.start, len(name), f'unknown function "{name}"', f"{hint}The functions are {', '.join(sorted([*FUNCTIONS, IN_SEGMENT]))}.")  # fmt: skip
+
+
+def _arguments(tokens: list[Token], words: Words) -> list[tuple[str, str]] | None:
+    """Kind (text, period) and value of each argument; None where they are not a list of those."""
+    found = []
+    for number, token in enumerate(tokens):
+        if number % 2:
+            if token.token_type is not TokenType.COMMA:
+                return None
+            continue
+        written = words.text[token.start : token.end + 1]
+        if token.token_type is TokenType.STRING:
+            found.append(("text", token.text))
+        elif is_period(written):
+            found.append(("period", written))
+        else:
+            return None
+    return found if len(tokens) % 2 else None
+
+
+def _fits(arguments: list[tuple[str, str]], wanted: tuple[str, ...]) -> bool:
+    required = [kind for kind in wanted if not kind.endswith("?")]
+    if not len(required) <= len(arguments) <= len(wanted):
+        return False
+    return all(kind == want.removesuffix("?") for (kind, _), want in zip(arguments, wanted, strict=False))
+
+
+def _check_shape(tokens: list[Token], words: Words) -> None:
+    """What the grammar would misread or answer obscurely: stray nulls and commas, depth."""
+    depth, arithmetic, lists = 0, 0, []
+    for position, token in enumerate(tokens):
+        kind = token.token_type
+        before = [tokens[position - back].token_type if position >= back else None for back in (1, 2)]
+        if kind is TokenType.L_PAREN:
+            depth += 1
+            lists.append(before[0] is TokenType.IN or before[0] not in {None, *KEYWORDS.values(), *SIGNS})
+            if depth == MAX_NESTING + 1:
+                words.faults.append(Fault(token.start, 1, f"parentheses are nested more than {MAX_NESTING} deep"))
+        elif kind is TokenType.R_PAREN:
+            depth -= 1
+            if lists:
+                lists.pop()
+        elif kind is TokenType.NULL and before[0] is not TokenType.IS and before != [TokenType.NOT, TokenType.IS]:
+            words.faults.append(
+                Fault(token.start, 4, "nothing can be compared with null", "Write `is null` or `is not null`.")
+            )
+        elif kind is TokenType.COMMA and not (lists and lists[-1]):
+            words.faults.append(_stray_comma(tokens, position, words.text))
+        elif kind in {TokenType.PLUS, TokenType.DASH, TokenType.STAR}:
+            arithmetic += 1
+            if arithmetic == MAX_ARITHMETIC + 1:
+                words.faults.append(Fault(token.start, 1, f"more than {MAX_ARITHMETIC} arithmetic signs"))
+        elif kind is TokenType.NOT and all(
+            earlier.token_type is TokenType.NOT for earlier in tokens[max(0, position - MAX_NESTING) : position + 1]
+        ):
+            if position >= MAX_NESTING:
+                words.faults.append(Fault(token.start, 3, f"more than {MAX_NESTING} `not` in a row"))
+
+
+def _stray_comma(tokens: list[Token], position: int, text: str) -> Fault:
+    token = tokens[position]
+    if 0 < position < len(tokens) - 1:
+        left, right = tokens[position - 1], tokens[position + 1]
+        whole = text[left.start : right.end + 1]
+        if re.fullmatch(r"[0-9]{1,3},[0-9]{3}(\.[0-9]+)?", whole):
+            return Fault(left.start, len(whole), f'"{whole}" is not a number', f"Write {whole.replace(',', '')}.")
+    return Fault(token.start, 1, 'a comma stands only in lists: in ("a", "b")'.replace('"', "'"))

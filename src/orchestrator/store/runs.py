@@ -1,0 +1,283 @@
+"""Runs, sends and mailings: what was decided, how far it is, what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, text, update
+from sqlmodel import Session, col
+
+from orchestrator.store.audience import WORD_BITS
+from orchestrator.store.tables import Contact, Mailing, Run, Segment, Send, SlotLease
+from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.store.database import Database
+
+CHUNK = 500
+"""rows named in one IN list"""
+
+
+# -- what is due
+
+
+def see_campaigns(connection: Connection, names: Sequence[str], now: int) -> None:
+    """Remember when each campaign was first seen: its schedule and its entries count from there."""
+    if names:
+        connection.execute(
+            text(
+                "INSERT INTO campaign_seen (campaign, first_seen_at) VALUES (:name, :now) "
+                "ON CONFLICT (campaign) DO NOTHING"
+            ),
+            [{"name": name, "now": now} for name in names],
+        )
+
+
+def first_seen(connection: Connection) -> dict[str, int]:
+    """Campaign -> when it was first seen."""
+    return {row[0]: row[1] for row in connection.execute(text("SELECT campaign, first_seen_at FROM campaign_seen"))}
+
+
+def segment_row(connection: Connection, name: str) -> Segment | None:
+    """A computed segment."""
+    return next(iter(_detached(connection, _select(Segment).where(col(Segment.name) == name))), None)
+
+
+def members(connection: Connection, segment: Segment) -> list[int]:
+    """The contacts in a segment, as of its last recompute."""
+    rows = connection.execute(
+        text("SELECT contact FROM membership_mask WHERE word = :word AND (mask & :flag) <> 0 ORDER BY contact"),
+        {"word": segment.bit // WORD_BITS, "flag": 1 << (segment.bit % WORD_BITS)},
+    )
+    return [row[0] for row in rows]
+
+
+def due_entries(
+    connection: Connection, campaign: str, segment: Segment, *, since: int, until: int, existing: bool
+) -> list[tuple[int, int]]:
+    """(contact, entered_at) of present members whose entry, at ``since`` to ``until``, this campaign has not answered.
+
+    ``existing``: those found at the segment's first computation count as entered then.
+    """
+    values = {
+        "segment": segment.id,
+        "word": segment.bit // WORD_BITS,
+        "flag": 1 << (segment.bit % WORD_BITS),
+        "since": since,
+        "until": until,
+        "campaign": campaign,
+        "baseline": segment.baseline_at,
+    }
+    unanswered = (
+        "NOT EXISTS (SELECT 1 FROM send s WHERE s.campaign = :campaign AND s.contact = e.contact "
+        "AND s.entered_at = e.at)"
+    )
+    sql = (
+        "SELECT e.contact, e.at FROM (SELECT x.contact AS contact, max(x.at) AS at FROM membership_change x "
+        "JOIN membership_mask w ON w.contact = x.contact AND w.word = :word AND (w.mask & :flag) <> 0 "
+        "WHERE x.segment = :segment AND x.entered GROUP BY x.contact) e "
+        f"WHERE e.at >= :since AND e.at <= :until AND {unanswered}"
+    )
+    if existing:
+        sql += (
+            " UNION ALL SELECT e.contact, e.at FROM (SELECT w.contact AS contact, CAST(:baseline AS BIGINT) AS at "
+            "FROM membership_mask w WHERE w.word = :word AND (w.mask & :flag) <> 0 AND NOT EXISTS (SELECT 1 "
+            "FROM membership_change x WHERE x.segment = :segment AND x.contact = w.contact AND x.entered)) e "
+            f"WHERE e.at <= :until AND {unanswered}"
+        )
+    return [(row[0], row[1]) for row in connection.execute(text(sql + " ORDER BY 1"), values)]
+
+
+# -- what the decisions depend on
+
+
+def candidate_rows(
+    connection: Connection, contacts: Sequence[int], *, campaign: str, run: int, cap_since: int
+) -> Iterator[dict[str, object]]:
+    """For each contact: consent, member, last mail of the campaign, mails of all campaigns since ``cap_since``.
+
+    Mails that an open run still plans count as mailed: two runs of one cycle must not both use the last place.
+    """
+    for start in range(0, len(contacts), CHUNK):
+        marks = ", ".join(str(int(contact)) for contact in contacts[start : start + CHUNK])
+        query = text(
+            "SELECT c.id AS contact, c.key AS key, c.email_key AS email_key, "
+            "CASE WHEN a.key IS NULL THEN 'contact ' || c.key ELSE 'account ' || a.key END AS unit, "
+            "c.consent AS consent, m.status AS member_status, m.refusal AS refusal, m.detail AS refusal_detail, "
+            "c.timezone AS timezone, coalesce(c.country, a.country) AS country, "
+            "(SELECT max(coalesce(s.sent_at, s.decided_at)) FROM send s WHERE s.contact = c.id "
+            "AND s.campaign = :campaign AND s.run <> :run AND s.decision IN ('sent', 'planned')) AS last_sent_at, "
+            "(SELECT count(*) FROM send s WHERE s.contact = c.id AND s.run <> :run "
+            "AND s.decision IN ('sent', 'planned') AND coalesce(s.sent_at, s.decided_at) > :cap_since) AS recent_sends "
+            "FROM contact c LEFT JOIN account a ON a.id = c.account "
+            "LEFT JOIN audience_member m ON m.email_key = c.email_key "
+            f"WHERE c.id IN ({marks}) ORDER BY c.id"
+        )
+        for row in connection.execute(query, {"campaign": campaign, "run": run, "cap_since": cap_since}):
+            yield dict(row._mapping)  # noqa: SLF001 -- the documented way from a row to a dict
+
+
+# -- runs
+
+
+def open_runs(connection: Connection) -> list[Run]:
+    """Runs that are not finished, oldest first."""
+    states = [state.value for state in OPEN_RUN_STATES]
+    return _detached(connection, _select(Run).where(col(Run.state).in_(states)).order_by(col(Run.id)))
+
+
+def runs_started_since(connection: Connection, real_time: int) -> list[Run]:
+    """Runs created since a moment of real time, oldest first."""
+    return _detached(connection, _select(Run).where(col(Run.started_at) >= real_time).order_by(col(Run.id)))
+
+
+def all_runs(connection: Connection, campaign: str | None = None) -> list[Run]:
+    """Every run, newest first."""
+    query = _select(Run).order_by(col(Run.scheduled_for).desc(), col(Run.id).desc())
+    if campaign is not None:
+        query = query.where(col(Run.campaign) == campaign)
+    return _detached(connection, query)
+
+
+def find_run(connection: Connection, name: str) -> Run | None:
+    """A run by the name that people type."""
+    return next(iter(_detached(connection, _select(Run).where(col(Run.name) == name))), None)
+
+
+def occurrence_exists(connection: Connection, campaign: str, scheduled_for: int) -> bool:
+    """Did this occurrence become a run already?"""
+    query = select(col(Run.id)).where(col(Run.campaign) == campaign, col(Run.scheduled_for) == scheduled_for)
+    return connection.execute(query).first() is not None
+
+
+def get_run(connection: Connection, run: int) -> Run:
+    """A run by id."""
+    return _detached(connection, _select(Run).where(col(Run.id) == run))[0]
+
+
+def set_run(connection: Connection, run: Run, **values: object) -> None:
+    """Change a run's columns, in the database and in ``run``."""
+    connection.execute(update(Run).where(col(Run.id) == run.id).values(**values))
+    for name, value in values.items():
+        setattr(run, name, value)
+
+
+def decision_counts(connection: Connection, run: int) -> dict[str, int]:
+    """Decision -> contacts, for one run."""
+    query = select(col(Send.decision), func.count()).where(col(Send.run) == run).group_by(col(Send.decision))
+    counts = {decision: count for decision, count in connection.execute(query)}  # noqa: C416 -- typed rows
+    return {decision.value: counts[decision.value] for decision in Decision if decision.value in counts}
+
+
+# -- sends
+
+
+def sends_to_compile(connection: Connection, run: int) -> list[int]:
+    """Contacts whose mail is planned and in no mailing yet."""
+    query = select(col(Send.contact)).where(
+        col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value, col(Send.mailing).is_(None)
+    )
+    return list(connection.scalars(query.order_by(col(Send.contact))))
+
+
+def sends_to_recheck(connection: Connection, run: int) -> list[tuple[int, int | None]]:
+    """(contact, entered_at) of planned mails that can still be held back."""
+    too_late = [MailingState.SEND_WANTED.value, MailingState.SENDING.value, MailingState.SENT.value]
+    query = (
+        select(col(Send.contact), col(Send.entered_at))
+        .join(Mailing, col(Mailing.id) == col(Send.mailing), isouter=True)
+        .where(col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value)
+        .where(col(Mailing.state).is_(None) | col(Mailing.state).not_in(too_late))
+    )
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(col(Send.contact)))]
+
+
+def deferred_sends(connection: Connection, run: int) -> list[tuple[int, int | None, int]]:
+    """(contact, entered_at, not_before) of deferred mails."""
+    query = select(col(Send.contact), col(Send.entered_at), col(Send.not_before)).where(
+        col(Send.run) == run, col(Send.decision) == Decision.DEFERRED.value
+    )
+    return [(row[0], row[1], row[2] or 0) for row in connection.execute(query.order_by(col(Send.contact)))]
+
+
+def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, object]]) -> None:
+    """Change decisions: ``contact``, ``decision``, ``reason``, ``at``, ``not_before``."""
+    if rows:
+        connection.execute(
+            text(
+                "UPDATE send SET decision = :decision, reason = :reason, decided_at = :at, not_before = :not_before "
+                f"WHERE run = {int(run)} AND contact = :contact"
+            ),
+            list(rows),
+        )
+
+
+def cancel_open_sends(connection: Connection, run: int, reason: str, at: int) -> None:
+    """A cancelled run's planned and deferred mails, but for those on their way."""
+    connection.execute(
+        text(
+            "UPDATE send SET decision = 'cancelled', reason = :reason, decided_at = :at WHERE run = :run "
+            "AND decision IN ('planned', 'deferred') AND NOT EXISTS (SELECT 1 FROM mailing m "
+            "WHERE m.id = send.mailing AND m.state IN ('sending', 'sent'))"
+        ),
+        {"run": run, "reason": reason, "at": at},
+    )
+
+
+def recipients(connection: Connection, mailing: int) -> dict[str, int]:
+    """Address (lower case) -> contact of the mails that a mailing is to carry."""
+    query = select(col(Send.email_key), col(Send.contact)).where(
+        col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value
+    )
+    return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
+
+
+def slot_values(connection: Connection, mailing: int) -> list[tuple[int, str, dict[str, str]]]:
+    """(contact, address, merge tag -> value) of a mailing's planned mails."""
+    query = (
+        select(col(Send.contact), col(Contact.email), col(Send.slots))
+        .join(Contact, col(Contact.id) == col(Send.contact))
+        .where(col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(col(Send.contact)))]
+
+
+# -- mailings
+
+
+def mailings(connection: Connection, run: int) -> list[Mailing]:
+    """A run's mailings in order."""
+    return _detached(connection, _select(Mailing).where(col(Mailing.run) == run).order_by(col(Mailing.number)))
+
+
+def set_mailing(connection: Connection, mailing: Mailing, **values: object) -> None:
+    """Change a mailing's columns, in the database and in ``mailing``."""
+    connection.execute(update(Mailing).where(col(Mailing.id) == mailing.id).values(**values))
+    for name, value in values.items():
+        setattr(mailing, name, value)
+
+
+def leased_slots(connection: Connection) -> dict[str, int]:
+    """Merge tag -> run that uses it."""
+    return {row[0]: row[1] for row in connection.execute(select(col(SlotLease.tag), col(SlotLease.run)))}
+
+
+def release_slots(database: Database, run: int) -> None:
+    """The run's campaigns are sent: their merge values are read, the fields are free."""
+    with database.write() as connection:
+        connection.execute(text("DELETE FROM slot_lease WHERE run = :run"), {"run": run})
+
+
+def _select(entity: type) -> Any:
+    return select(entity)
+
+
+def _detached(connection: Connection, query: Any) -> list[Any]:
+    with Session(connection, expire_on_commit=False) as session:
+        rows = list(session.scalars(query))
+        session.expunge_all()
+    return rows

@@ -1,0 +1,11 @@
+"""Templates: one mail per contact out of Jinja2, and the fewest distinct mailings that deliver all of them.
+
+environment, codegen, pieces   Jinja2 whose output remembers what was printed
+html_context, outline          a rendered mail becomes an outline with gaps, and the values for the gaps
+safe_values, formats, links    what a printed value looks like in a mail
+document, plain_text           an outline is compiled once: MJML or CSS, preheader, links, plain text
+variants, render, mail         template + contact -> Rendered (skeleton and values), previewed as RenderedEmail
+slots, mailings, excess        many Rendered -> few mailings, with slots for what varies
+sources, names, checks         what can be said about a template before anything is rendered
+mail_checks                    what can be said about one rendered mail
+"""

@@ -1,0 +1,95 @@
+"""Compile templates so that they yield printed values apart from template text (see ``pieces``).
+
+An expression that only reads what is the same for every recipient of a run (``RUN_NAMES``) is template text.
+Names of the product cannot be assigned in a template: that is what makes the distinction reliable, also through
+includes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator
+
+if TYPE_CHECKING:
+    from jinja2.compiler import Frame
+
+RUN_NAMES = frozenset({"vars", "campaign", "segment", "now"})
+CONTACT_NAMES = frozenset({"contact", "account", "cart", "orders"})
+_RUN_EXPRESSIONS = RUN_NAMES | {"days", "hours"}
+
+
+class PieceGenerator(CodeGenerator):
+    """Jinja2 3.1's code generator; only what surrounds an output differs."""
+
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja2's name
+        self._refuse_taken_names(node)
+        super().visit_Template(node, frame)
+        self.writeline(
+            "from orchestrator.templates.pieces import"
+            " as_markup as Markup, PieceMacro as Macro, PieceReference as TemplateReference, TagText",
+            extra=1,
+        )
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802  # Jinja2's name
+        if isinstance(node.value, str) and "*|" in node.value:
+            self.write(f"TagText({node.value!r})")
+        else:
+            super().visit_Const(node, frame)
+
+    def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:  # noqa: N802  # Jinja2's name
+        filtered = frame.inner()
+        filtered.symbols.analyze_node(node)
+        self.enter_frame(filtered)
+        self.buffer(filtered)
+        self.blockvisit(node.body, filtered)
+        self.start_write(frame, node)
+        self.write("(")
+        self.visit_Filter(node.filter, filtered)
+        self.write(f", {self._site(node, frame)})")
+        self.end_write(frame)
+        self.leave_frame(filtered)
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if _same_for_all(node):
+            self.write("str(")
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("(")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if _same_for_all(node):
+            super()._output_child_post(node, frame, finalize)
+            self.write(")")
+        else:
+            self.write(f", {self._site(node, frame)})")
+
+    def _site(self, node: nodes.Node, frame: Frame) -> str:
+        escaped = "context.eval_ctx.autoescape" if frame.eval_ctx.volatile else repr(frame.eval_ctx.autoescape)
+        return f"({self.name!r}, {node.lineno}, {escaped})"
+
+    def _refuse_taken_names(self, tree: nodes.Template) -> None:
+        taken = RUN_NAMES | CONTACT_NAMES
+        for name in tree.find_all(nodes.Name):
+            if name.ctx != "load" and name.name in taken:
+                self._refuse(name.name, name.lineno)
+        for macro in tree.find_all(nodes.Macro):
+            if macro.name in taken:
+                self._refuse(macro.name, macro.lineno)
+        for imported in tree.find_all(nodes.Import):
+            if imported.target in taken:
+                self._refuse(imported.target, imported.lineno)
+        for source in tree.find_all(nodes.FromImport):
+            for entry in source.names:
+                target = entry[1] if isinstance(entry, tuple) else entry
+                if target in taken:
+                    self._refuse(target, source.lineno)
+
+    def _refuse(self, name: str, line: int) -> None:
+        self.fail(f'"{name}" is a name of the product and cannot be given another meaning; choose another', line)
+
+
+def _same_for_all(node: nodes.Expr) -> bool:
+    own = {node.name} if isinstance(node, nodes.Name) else set()
+    return {name.name for name in node.find_all(nodes.Name)} | own <= _RUN_EXPRESSIONS

@@ -1,0 +1,148 @@
+"""The Jinja2 environment of one language: sandboxed, strict about undefined names, confined to one folder."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from orchestrator.templates.codegen import CONTACT_NAMES, RUN_NAMES, PieceGenerator
+from orchestrator.templates.faults import UnknownName
+from orchestrator.templates.links import utm_filter
+from orchestrator.templates.pieces import PieceContext, concat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jinja2 import Environment
+    from jinja2.runtime import Undefined
+
+    from orchestrator.templates.formats import Formats
+
+MARKUP_SUFFIXES = (".mjml", ".html")
+_LONGEST_REPETITION = 100_000
+_LARGEST_EXPONENT = 1_000
+
+
+class StrictName(StrictUndefined):
+    """An undefined name: every use but ``is defined`` and ``default`` is an error that names the nearest one."""
+
+    __slots__ = ()
+
+    def _fail_with_undefined_error(self, *_: Any, **__: Any) -> Any:
+        if self._undefined_exception is SecurityError or self._undefined_hint:
+            raise self._undefined_exception(self._undefined_message)
+        name = self._undefined_name
+        if not isinstance(name, str):
+            raise UnknownName(f"there is no element {name!r}")
+        known = RUN_NAMES | CONTACT_NAMES if self._undefined_obj is missing else names_of(self._undefined_obj)
+        raise UnknownName(self._undefined_message, name=name, nearest=nearest(name, known))
+
+    # Jinja2 binds these to its own method when the class is made; a subclass has to bind its own again
+    __iter__ = __str__ = __len__ = __eq__ = __ne__ = __bool__ = __hash__ = _fail_with_undefined_error
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _fail_with_undefined_error
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail_with_undefined_error
+    __mod__ = __rmod__ = __pos__ = __neg__ = __call__ = __getitem__ = _fail_with_undefined_error
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _fail_with_undefined_error
+    __complex__ = __pow__ = __rpow__ = __contains__ = _fail_with_undefined_error
+
+
+class TemplateEnvironment(ImmutableSandboxedEnvironment):
+    """One per language; the language is in the filters."""
+
+    code_generator_class = PieceGenerator
+    context_class = PieceContext
+    concat = staticmethod(concat)
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self, folder: Path, formats: Formats, undefined: type[Undefined] = StrictName) -> None:
+        super().__init__(
+            loader=ConfinedLoader(folder),
+            undefined=undefined,
+            autoescape=_is_markup,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_nothing_for_none,
+            auto_reload=True,
+        )
+        self.filters |= {
+            "money": formats.money,
+            "number": formats.number,
+            "date": formats.date,
+            "datetime": formats.datetime,
+            "utm": utm_filter,
+        }
+        self.globals |= {"days": _days, "hours": _hours}
+        # a mail must be the same each time it is rendered
+        del self.filters["random"], self.globals["lipsum"]
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A mapping's own keys come before Python's methods: ``cart.items`` may be a column."""
+        if isinstance(obj, Mapping):
+            try:
+                return obj[attribute]
+            except KeyError:
+                pass
+        return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """``*`` and ``**`` without a way to fill the memory."""
+        if operator == "**" and abs(right) > _LARGEST_EXPONENT:
+            raise OverflowError("the exponent is too large")
+        if operator == "*":
+            for repeated, times in ((left, right), (right, left)):
+                if isinstance(repeated, str | list | tuple) and len(repeated) * times > _LONGEST_REPETITION:
+                    raise OverflowError("the repetition is too long")
+        return super().call_binop(context, operator, left, right)
+
+
+class ConfinedLoader(FileSystemLoader):
+    """Reads templates below one folder, also where symbolic links lead out of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, encoding="utf-8")
+        self._folder = folder
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            source, path, uptodate = super().get_source(environment, template)
+        except UnicodeDecodeError:
+            raise TemplateNotFound(template, f'the template "{template}" is not UTF-8 text') from None
+        if not Path(path).resolve().is_relative_to(self._folder.resolve()):
+            raise TemplateNotFound(template)
+        return source, path, uptodate
+
+
+def names_of(obj: Any) -> Iterable[str]:
+    """The names that ``obj.NAME`` finds."""
+    if isinstance(obj, Mapping):
+        return [str(key) for key in obj]
+    return [name for name in dir(obj) if not name.startswith("_")]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The closest of ``known``, or ""."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
+
+
+def _is_markup(name: str | None) -> bool:
+    return name is not None and name.endswith(MARKUP_SUFFIXES)
+
+
+def _nothing_for_none(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _days(number: float) -> timedelta:
+    return timedelta(days=number)
+
+
+def _hours(number: float) -> timedelta:
+    return timedelta(hours=number)

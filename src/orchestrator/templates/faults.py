@@ -1,0 +1,99 @@
+"""A template's fault with its place: a Jinja2 or Python exception in, a TemplateError with file and line out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from jinja2 import Template, TemplateNotFound, TemplateSyntaxError, UndefinedError
+
+from orchestrator.errors import DefinitionError
+from orchestrator.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Site(NamedTuple):
+    """Where a template prints a value. Compiled templates hold it as a plain tuple."""
+
+    file: str
+    """name inside the templates folder, or "subject" / "preheader" """
+    line: int
+    """1-based; 0 where unknown"""
+    escaped: bool
+    """whether the place is HTML"""
+
+
+class TemplateError(DefinitionError):
+    """A template, a subject or a preheader cannot be rendered. ``problems`` says where and what to do."""
+
+
+class TooManyMailings(TemplateError):
+    """A template varies in more ways than slots and the limit on mailings allow."""
+
+
+class UnknownName(UndefinedError):
+    """An undefined name, with the nearest one that exists."""
+
+    def __init__(self, message: str | None = None, *, name: str = "", nearest: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+        self.nearest = nearest
+
+
+def located(error: Exception, source_of: Callable[[str], str], folder: str) -> TemplateError:
+    """``error`` as a TemplateError that names template, line and, for an unknown name, the nearest one.
+
+    ``source_of`` gives the text of a template by its name ("" where there is none).
+    """
+    if isinstance(error, TemplateError):
+        return error
+    if isinstance(error, TemplateSyntaxError):
+        return at_line(error.name or "", error.lineno, error.message or "syntax error", "", source_of, folder)
+    site = getattr(error, "printed_at", None) or _innermost_template_line(error)
+    file, line = (site[0], site[1]) if site else ("", 0)
+    if isinstance(error, UnknownName):
+        return _unknown_name(error, file, line, source_of, folder)
+    if isinstance(error, TemplateNotFound):
+        message = f'the template file "{error.name}" does not exist' if error.name else str(error)
+        return at_line(file, line, message, "File names are relative to the templates folder.", source_of, folder)
+    if isinstance(error, RecursionError):
+        message, hint = "the template includes or calls itself without an end", "Break the circle."
+        return at_line(file, line, message, hint, source_of, folder)
+    return at_line(file, line, str(error) or type(error).__name__, "", source_of, folder)
+
+
+def at_line(
+    file: str, line: int, message: str, hint: str, source_of: Callable[[str], str], folder: str, word: str = ""
+) -> TemplateError:
+    """One problem at one line, with the line as excerpt; ``word`` is underlined where the line has it."""
+    lines = source_of(file).splitlines()
+    excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
+    column = excerpt.find(word) + 1 if word else 0
+    name = file if file in {"subject", "preheader"} else f"{folder}/{file}".removesuffix("/")
+    return TemplateError([Problem(name, line, column, message, hint, excerpt, max(1, len(word)))])
+
+
+def _unknown_name(
+    error: UnknownName, file: str, line: int, source_of: Callable[[str], str], folder: str
+) -> TemplateError:
+    lines = source_of(file).splitlines()
+    excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
+    written = re.search(rf"([\w.]+\.)?\b{re.escape(error.name)}\b", excerpt) if error.name else None
+    word = written.group() if written else error.name
+    owner = written.group(1) or "" if written else ""
+    message = f"{word} does not exist" if error.name else str(error)
+    hint = f"Did you mean {owner}{error.nearest}?" if error.nearest else ""
+    return at_line(file, line, message, hint, source_of, folder, word)
+
+
+def _innermost_template_line(error: BaseException) -> tuple[str, int] | None:
+    found = None
+    frame = error.__traceback__
+    while frame is not None:
+        template = frame.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            found = (template.name or "", template.get_corresponding_lineno(frame.tb_lineno))
+        frame = frame.tb_next
+    return found

@@ -1,0 +1,238 @@
+"""Template + contact -> one mail, as a skeleton shared with other recipients and the values of this one.
+
+What ``Rendered.preview`` shows and what ``mailings`` sends are filled from the same compiled document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from jinja2 import Template
+
+from orchestrator.templates.checks import check_template
+from orchestrator.templates.document import CompileFailed, Document, compile_document
+from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironment
+from orchestrator.templates.faults import TemplateError, at_line, located
+from orchestrator.templates.formats import Formats, locale_of
+from orchestrator.templates.links import ACTIVE, Utm
+from orchestrator.templates.mail import Rendered, Skeleton
+from orchestrator.templates.outline import Outline, OutlineReader
+from orchestrator.templates.pieces import PieceContext
+from orchestrator.templates.sources import all_sources, source_of
+from orchestrator.templates.variants import TemplateFolder, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set as AbstractSet
+    from pathlib import Path
+
+    from orchestrator.problems import Problem
+
+_MOST_SKELETONS = 4096
+_COMPILED_AT_HAND = 256
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSettings:
+    """What the workspace says about all its templates."""
+
+    locale: str = "en"
+    """fallback language of templates and formats"""
+    currency: str = "EUR"
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    """business time"""
+    own_domains: tuple[str, ...] = ()
+    """links to these and below get UTM parameters"""
+
+
+class TemplateLibrary:
+    """All templates of a workspace's folder. Changed files are seen at the next rendering."""
+
+    def __init__(self, folder: Path, settings: TemplateSettings) -> None:
+        self.folder = folder
+        self.files = TemplateFolder(folder, settings.locale)
+        self.settings = settings
+        self._environments: dict[str, TemplateEnvironment] = {}
+        self._readers: dict[int, tuple[Template, OutlineReader]] = {}
+        self._lines: dict[tuple[str, str, str], Template] = {}
+        self._skeletons: dict[tuple[Any, ...], Skeleton] = {}
+        self._utm = lru_cache(64)(lambda items: Utm.of(dict(items), settings.own_domains))
+        self._compile = lru_cache(_COMPILED_AT_HAND)(_compiled)
+
+    def names(self) -> list[str]:
+        """Keys of the templates, sorted."""
+        return self.files.names()
+
+    def render(
+        self,
+        template: str,
+        *,
+        subject: str,
+        preheader: str | None,
+        context: Mapping[str, Any],
+        language: str | None,
+        utm: Mapping[str, str] | None = None,
+        key: str,
+    ) -> Rendered:
+        """One contact's mail. ``context``: contact, account, cart, orders, segment, campaign, vars, now.
+
+        ``language`` is the contact's; ``utm`` the campaign's [utm] table; ``key`` the contact's id. Raises
+        TemplateError with file and line.
+        """
+        variant = self.files.resolve(template, language)
+        environment = self.environment(variant.formats)
+        parameters = self._utm(tuple(utm.items()) if utm else ())
+        token = ACTIVE.set(parameters)
+        try:
+            outlines: list[Outline | None] = []
+            values: list[str] = []
+            names = {**environment.globals, **context}
+            for part in self._parts(variant, subject, preheader):
+                outline = None
+                if part is not None:
+                    outline, printed = self._read(part, names)
+                    values += printed
+                outlines.append(outline)
+        except Exception as error:
+            raise self.fault(error, {"subject": subject, "preheader": preheader or ""}) from error
+        finally:
+            ACTIVE.reset(token)
+        skeleton = self._skeleton(variant, tuple(outlines), parameters)
+        document = skeleton.document()
+        for gap in document.whole_links:
+            values[gap] = parameters.tagged(values[gap])
+        for gap in document.link_ends:
+            values[gap] = parameters.added(values[gap])
+        return Rendered(key, skeleton, tuple(values))
+
+    def fingerprint(self, template: str) -> str:
+        """SHA-256 over every language variant and text of a template, and all that they include."""
+        digest = hashlib.sha256()
+        environment = self.environment(self.settings.locale)
+        roots = self.files.variants(template)
+        for name, source in sorted(all_sources(environment, roots).items()):
+            digest.update(f"{name}\0{len(source)}\0{source}".encode(errors="replace"))
+        return digest.hexdigest()
+
+    def check(
+        self, template: str, subject: str, preheader: str | None, known: Mapping[str, AbstractSet[str]]
+    ) -> list[Problem]:
+        """Every problem of a template, a subject and a preheader (see ``checks.check_template``)."""
+        return check_template(self, template, subject, preheader, known)
+
+    def sample(self, file: str, context: Mapping[str, Any]) -> TemplateError | None:
+        """Why a file does not compile with stand-in values; None where it does, or where they do not fit it."""
+        formats = Formats(locale_of(self.settings.locale) or Locale("en"), "EUR", self.settings.timezone)
+        environment = TemplateEnvironment(self.folder, formats)
+        environment.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_sample)
+        try:
+            source, _ = self._read(environment.get_template(file), {**environment.globals, **context})
+        except Exception:  # noqa: BLE001  # a template may ask for more than a stand-in can do
+            return None
+        language = self.settings.locale
+        nothing = Outline(("",), (), (), ())
+        variant = Variant(file, language, language)
+        try:
+            self._skeleton(variant, (nothing, None, source, None), Utm()).document()
+        except TemplateError as error:
+            return error
+        return None
+
+    def environment(self, language: str) -> TemplateEnvironment:
+        """The Jinja2 environment whose filters write ``language``."""
+        known = self._environments.get(language)
+        if known is None:
+            locale = locale_of(language) or locale_of(self.settings.locale) or Locale("en")
+            formats = Formats(locale, self.settings.currency, self.settings.timezone)
+            known = self._environments.setdefault(language, TemplateEnvironment(self.folder, formats))
+        return known
+
+    def compiled(self, skeleton: Skeleton) -> Document:
+        """The document of a skeleton. Raises TemplateError."""
+        try:
+            return self._compile(skeleton)
+        except CompileFailed as failed:
+            file = skeleton.template
+            source = self.source_of(file)
+            line = next((n for n, text in enumerate(source.splitlines(), 1) if failed.near and failed.near in text), 0)
+            hint = f"Near: {failed.near}" if failed.near else "Look for a tag that is not closed."
+            raise at_line(file, line, str(failed), hint, self.source_of, self.folder.name) from failed
+
+    def source_of(self, file: str) -> str:
+        """The text of a template file, "" where there is none."""
+        return source_of(self.environment(self.settings.locale), file)
+
+    def fault(self, error: Exception, lines: Mapping[str, str]) -> TemplateError:
+        """``error`` with its place; ``lines`` are the texts of subject and preheader."""
+        return located(error, lambda file: lines.get(file) or self.source_of(file), self.folder.name)
+
+    def _parts(self, variant: Variant, subject: str, preheader: str | None) -> list[Template | None]:
+        """The compiled subject, preheader, template and plain text."""
+        environment = self.environment(variant.formats)
+        text = self.files.text_of(variant.file)
+        return [
+            self._line("subject", subject, variant.formats),
+            None if preheader is None else self._line("preheader", preheader, variant.formats),
+            environment.get_template(variant.file),
+            None if text is None else environment.get_template(text),
+        ]
+
+    def _line(self, name: str, source: str, formats: str) -> Template:
+        """A subject or preheader as a template."""
+        template = self._lines.get((name, source, formats))
+        if template is None:
+            if len(self._lines) > _MOST_SKELETONS:
+                self._lines.clear()
+            environment = self.environment(formats)
+            code = environment.compile(source, name, name)
+            template = Template.from_code(environment, code, environment.make_globals(None))
+            self._lines[(name, source, formats)] = template
+        return template
+
+    def _read(self, template: Template, names: dict[str, Any]) -> tuple[Outline, list[str]]:
+        known = self._readers.get(id(template))
+        if known is None or known[0] is not template:
+            if len(self._readers) > _MOST_SKELETONS:
+                self._readers.clear()
+            known = (template, OutlineReader(markup=(template.name or "").endswith(MARKUP_SUFFIXES)))
+            self._readers[id(template)] = known
+        environment = template.environment
+        # what Template.new_context does, without copying names and globals for each of the mail's parts
+        context = PieceContext(environment, names, template.name, template.blocks, globals=environment.globals)
+        return known[1].read(template.root_render_func(context))
+
+    def _skeleton(self, variant: Variant, outlines: tuple[Outline | None, ...], utm: Utm) -> Skeleton:
+        near = (variant.file, variant.language, *outlines, utm)
+        known = self._skeletons.get(near)
+        if known is None:
+            if len(self._skeletons) > _MOST_SKELETONS:
+                self._skeletons.clear()
+            kind = variant.file.rpartition(".")[2]
+            texts = tuple(None if outline is None else outline.texts for outline in outlines)
+            key = hashlib.sha256(repr((kind, variant.language, texts, utm)).encode(errors="replace")).hexdigest()
+            subject, preheader, source, text = outlines
+            assert subject is not None
+            assert source is not None
+            known = Skeleton(key, kind, variant.file, variant.language, subject, preheader, source, text, utm, self)
+            self._skeletons[near] = known
+        return known
+
+
+def _as_sample(value: Any, *_: Any, **__: Any) -> str:
+    return str(value)
+
+
+def _compiled(skeleton: Skeleton) -> Document:
+    return compile_document(
+        skeleton.kind,
+        skeleton.language,
+        skeleton.subject,
+        skeleton.preheader,
+        skeleton.source,
+        skeleton.text,
+        skeleton.utm,
+    )

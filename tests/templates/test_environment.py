@@ -1,0 +1,95 @@
+"""The sandbox, strict names and confined files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.templates.faults import TemplateError
+from tests.templates.conftest import context, mail, page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.templates.conftest import MakeLibrary
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ contact['__class__'] }}{{ ''['__class__'] }}",
+        "{{ '{0.__class__.__mro__}'.format('') }}",
+        "{{ '{x.__class__}'.format_map({'x': 1}) }}",
+        "{{ ''|attr('__class__') }}",
+        "{{ ['']|map(attribute='__class__')|first }}",
+        "{{ cart.lines.append(1) }}",
+        "{{ contact.update({'a': 1}) }}",
+        "{{ days.__globals__ }}",
+        "{{ self.__init__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ range(10000000) }}",
+        "{{ 'a' * 100000000 }}",
+        "{{ 9 ** 99999999 }}",
+        "{% include '../secret.txt' %}",
+        "{% include '/etc/hostname' %}",
+        "{% include 'link.txt' %}",
+        "{{ lipsum() }}",
+        "{{ [1, 2] | random }}",
+    ],
+)
+def test_the_sandbox_refuses(library: MakeLibrary, folder: Path, escape: str) -> None:
+    (folder.parent / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    with pytest.raises(TemplateError):
+        mail(library(mail_html=page(escape)))
+
+
+def test_an_unknown_name_is_an_error_with_file_line_and_the_nearest_name(library: MakeLibrary) -> None:
+    files = library(mail_html=page("\n\n{% include 'part.html' %}"), part_html="<p>\n{{ contact.frist_name }}</p>")
+    with pytest.raises(TemplateError) as caught:
+        mail(files)
+    assert str(caught.value) == (
+        "templates/part.html:2:4: contact.frist_name does not exist\n"
+        "    {{ contact.frist_name }}</p>\n"
+        "       ^^^^^^^^^^^^^^^^^^\n"
+        "    Did you mean contact.first_name?"
+    )
+
+
+@pytest.mark.parametrize(
+    "use", ["{{ contact.nope or 'x' }}", "{% if contact.nope %}{% endif %}", "{% for x in contact.nope %}{% endfor %}", "{{ nope }}"]
+)
+def test_every_use_of_an_unknown_name_is_an_error(library: MakeLibrary, use: str) -> None:
+    with pytest.raises(TemplateError, match="does not exist"):
+        mail(library(mail_html=page(use)))
+
+
+def test_an_unknown_name_may_be_asked_for(library: MakeLibrary) -> None:
+    one = mail(library(mail_html=page("{{ contact.nope is defined }} {{ contact.nope | default('x') }}")))
+    assert one.values == ("False", "x")
+
+
+def test_columns_come_before_the_methods_of_a_mapping(library: MakeLibrary) -> None:
+    one = mail(library(mail_html=page("{{ contact.items }}")), context(items=3))
+    assert one.values == ("3",)
+
+
+def test_an_endless_include_is_an_error(library: MakeLibrary) -> None:
+    with pytest.raises(TemplateError, match="without an end"):
+        mail(library(mail_html="{% include 'mail.html' %}"))
+
+
+def test_a_changed_file_is_seen_without_a_restart(library: MakeLibrary, folder: Path) -> None:
+    files = library(mail_html=page("one"))
+    assert "one" in mail(files).preview().html
+    (folder / "mail.html").write_text(page("two, longer"))
+    assert "two" in mail(files).preview().html
+    (folder / "mail.sv.html").write_text(page("tre"))
+    assert "tre" in mail(files, language="sv").preview().html
+
+
+def test_a_fault_in_the_subject_names_the_subject(library: MakeLibrary) -> None:
+    with pytest.raises(TemplateError, match=r"^subject:1:4: contact\.frist_name does not exist"):
+        mail(library(mail_html=page("x")), subject="{{ contact.frist_name }}")
