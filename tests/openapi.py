@@ -55,7 +55,7 @@ class OpenApi:
 
     def operation(self, method: str, path: str) -> Json | None:
         """The described operation; a path with fewer parameters wins."""
-        parts = path.split("?")[0].split("/")
+        parts = path.split("?", maxsplit=1)[0].split("/")
         fits = [template for template in self._paths if _fits(template.split("/"), parts)]
         for template in sorted(fits, key=lambda t: t.count("{")):
             operation = self._paths[template].get(method.lower())

@@ -17,7 +17,8 @@ from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
-from orchestrator.sources.load import import_sources, last_good_import
+from orchestrator.sources.journal import last_good_import
+from orchestrator.sources.load import import_sources
 from orchestrator.store import jobs, runs as store
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def recompute_step(engine: Engine, *, now: datetime, force: bool = False) -> Rec
             engine.workspace.segments,
             now=now,
             force=force,
-            kept=engine.kept_segments,
+            unreadable=engine.kept_segments,
         )
         held = [segment for segment in result.segments if segment.held]
         said.message = f"{len(result.segments)} segments"
@@ -138,7 +139,9 @@ def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], r
             except Refused as guard:
                 report.refused.append(str(guard))
                 continue
-            start(engine.database, engine.settings, occurrence, now=now)
+            run = start(engine.database, engine.settings, occurrence, now=now)
+            if run.finished_at is not None:
+                report.runs.append(run)
         advance_open_runs(engine, now=now, check=check, report=report)
         said.message = f"{len(report.runs)} runs open or begun"
         if report.refused:
@@ -154,7 +157,7 @@ def advance_open_runs(
     priorities = {name: campaign.priority for name, campaign in engine.workspace.campaigns.items()}
     advance = advance_of(engine, now=now, check=check, wait_seconds=wait_seconds)
     for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
-        guard = _stale(engine, now)
+        guard = stale(engine, now)
         if guard is not None and run.state in {"planned", "waiting_approval"}:
             report.refused.append(guard)
         else:
@@ -200,9 +203,9 @@ def whole_cycle(engine: Engine, *, check: Callable[[], None], with_import: bool 
 
 def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime) -> None:
     """Raises Refused where nothing may be sent: stale data, or an abnormal jump of a segment that decides."""
-    stale = _stale(engine, now)
-    if stale is not None:
-        raise Refused(stale)
+    old = stale(engine, now)
+    if old is not None:
+        raise Refused(old)
     with engine.database.read() as connection:
         for name in (campaign.segment, *campaign.exclude):
             segment = store.segment_row(connection, name)
@@ -215,15 +218,13 @@ def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime)
 
 def _due(engine: Engine, now: datetime) -> list[Occurrence]:
     campaigns = [
-        campaign
-        for campaign in engine.workspace.campaigns.values()
-        if campaign.segment in engine.workspace.segments
+        campaign for campaign in engine.workspace.campaigns.values() if campaign.segment in engine.workspace.segments
     ]
     with engine.database.read() as connection:
         return due(connection, campaigns, now=now, timezone=engine.settings.timezone)
 
 
-def _stale(engine: Engine, now: datetime) -> str | None:
+def stale(engine: Engine, now: datetime) -> str | None:
     """Why the facts are too old to mail on, or None."""
     limit = engine.settings.guards.min_source_freshness
     with engine.database.read() as connection:

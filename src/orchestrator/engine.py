@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import FixedClock, SystemClock, to_epoch
@@ -14,11 +15,11 @@ from orchestrator.store.leases import HeldLease, lease
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from orchestrator.clock import Clock
     from orchestrator.definitions.values import Settings, Workspace
     from orchestrator.gateway import EmailGateway
+    from orchestrator.mailchimp.connections import ConnectionBudget
     from orchestrator.problems import Problem
     from orchestrator.store.database import Database
 
@@ -69,11 +70,23 @@ class Engine:
             self._gateway = open_gateway(
                 sender,
                 load_secret(sender.api_key, self.workspace.root),
-                self.database.engine,
+                self._budget(),
                 clock=self.clock,
                 pretend_now=self._pretend_now,
             )
         return self._gateway
+
+    def _budget(self) -> ConnectionBudget:
+        """Connections are counted over all processes of the database."""
+        from orchestrator.mailchimp.connections import ConnectionBudget  # noqa: PLC0415 -- as above
+
+        connections = self.settings.mailchimp.connections
+        if self.database.dialect == "postgresql":
+            return ConnectionBudget.over_postgres(self.database.engine, connections)
+        file = self.database.engine.url.database
+        if not file or file == ":memory:":
+            return ConnectionBudget.in_process(connections)
+        return ConnectionBudget.over_files(Path(f"{file}-connections"), connections)
 
     def with_workspace(self, workspace: Workspace, problems: Sequence[Problem]) -> Engine:
         """The same engine over newer files."""

@@ -220,5 +220,3 @@ class RehearsalGateway:
             return sorted(self._pretend.segments[segment_id][1])
         plus, minus = self._pretend.changes.get(segment_id, (set(), set()))
         return sorted((set(self._real.segment_members(segment_id)) | plus) - minus)
-
-

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from orchestrator.definitions.segment import read_segment
 from orchestrator.definitions.settings import read_settings
 from orchestrator.definitions.toml_source import parse
 from orchestrator.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path("/workspace")
 
@@ -38,18 +40,20 @@ on = "manual"
 
 
 def read(kind: str, text: str) -> tuple[Any, list[Problem]]:
-    """The definition of a "config", "segment" or "campaign" file, and its problems."""
+    """The definition of a sound "config", "segment" or "campaign" file, or its problems."""
     file = {"config": "config.toml", "segment": "segments/lapsed.toml", "campaign": "campaigns/winback.toml"}[kind]
     document = parse(text.encode(), file)
     if isinstance(document, Problem):
         return None, [document]
+    definition: Any
     match kind:
         case "config":
-            return read_settings(document, ROOT)
+            definition, problems = read_settings(document, ROOT)
         case "segment":
-            return read_segment(document, "lapsed")
+            definition, problems = read_segment(document, "lapsed")
         case _:
-            return read_campaign(document, "winback")
+            definition, problems = read_campaign(document, "winback")
+    return (None if problems else definition), problems
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import time, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
@@ -8,6 +10,9 @@ from hypothesis import given, strategies as st
 from orchestrator.definitions.durations import parse_cap, parse_duration, parse_quiet_hours, written_duration
 from orchestrator.definitions.faults import Fault
 from orchestrator.definitions.values import FrequencyCap, QuietHours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,9 @@ def test_a_cap_is_a_number_of_mails_in_a_time() -> None:
     assert parse_cap("2 in 7 days") == FrequencyCap(2, timedelta(days=7))
 
 
-@pytest.mark.parametrize("text", ["2", "2 in", "two in 7 days", "0 in 7 days", "2 in 0 days", "2 per week", "2 in 7 dys"])
+@pytest.mark.parametrize(
+    "text", ["2", "2 in", "two in 7 days", "0 in 7 days", "2 in 0 days", "2 per week", "2 in 7 dys"]
+)
 def test_what_is_no_cap_is_refused(text: str) -> None:
     with pytest.raises(Fault):
         parse_cap(text)
@@ -61,7 +68,9 @@ def test_quiet_hours_may_pass_midnight() -> None:
     assert parse_quiet_hours("20:00-07:00") == QuietHours(time(20), time(7))
 
 
-@pytest.mark.parametrize("text", ["20-7", "20:00", "20:00-25:00", "24:00-07:00", "20:60-07:00", "20:00-20:00", "٢٠:00-07:00"])
+@pytest.mark.parametrize(
+    "text", ["20-7", "20:00", "20:00-25:00", "24:00-07:00", "20:60-07:00", "20:00-20:00", "٢٠:00-07:00"]
+)
 def test_what_is_no_span_of_hours_is_refused(text: str) -> None:
     with pytest.raises(Fault):
         parse_quiet_hours(text)
@@ -72,10 +81,8 @@ def test_a_written_duration_reads_back(length: timedelta) -> None:
     assert parse_duration(written_duration(length)) == length
 
 
-@given(st.text())
-def test_any_text_is_a_duration_or_a_fault(text: str) -> None:
-    for parse in (parse_duration, parse_cap, parse_quiet_hours):
-        try:
-            parse(text)
-        except Fault as fault:
-            assert fault.predicate.startswith("must ")
+@pytest.mark.parametrize("parse", [parse_duration, parse_cap, parse_quiet_hours])
+@given(text=st.text())
+def test_any_text_is_a_value_or_a_fault(parse: Callable[[str], object], text: str) -> None:
+    with contextlib.suppress(Fault):
+        parse(text)

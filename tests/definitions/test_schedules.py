@@ -27,7 +27,9 @@ def test_a_schedule_is_an_interval_a_cron_line_or_off() -> None:
     assert parse_schedule("off") is None
 
 
-@pytest.mark.parametrize("text", ["hourly", "every", "every 0 minutes", "every 15", "15 minutes", "0 9 * *", "Every 2 hours", "Off"])
+@pytest.mark.parametrize(
+    "text", ["hourly", "every", "every 0 minutes", "every 15", "15 minutes", "0 9 * *", "Every 2 hours", "Off"]
+)
 def test_what_is_no_schedule_is_refused(text: str) -> None:
     with pytest.raises(Fault):
         parse_schedule(text)
@@ -38,11 +40,11 @@ def test_what_is_no_schedule_is_refused(text: str) -> None:
     [
         ("0 9 * *", 'must be a cron line of five fields, not 4 ("0 9 * *")'),
         ("0 9 * * * *", 'must be a cron line of five fields, not 6 ("0 9 * * * *")'),
-        ("60 9 * * *", 'must have a minute from 0 to 59, not "60", in the cron line "60 9 * * *"'),
-        ("0 24 * * *", 'must have a hour from 0 to 23, not "24", in the cron line "0 24 * * *"'),
-        ("0 9 0 * *", 'must have a day of the month from 1 to 31, not "0", in the cron line "0 9 0 * *"'),
-        ("0 9 * 13 *", 'must have a month from 1 to 12, not "13", in the cron line "0 9 * 13 *"'),
-        ("0 9 * * 8", 'must have a weekday from 0 to 7, not "8", in the cron line "0 9 * * 8"'),
+        ("60 9 * * *", 'must have its minute from 0 to 59, not "60", in the cron line "60 9 * * *"'),
+        ("0 24 * * *", 'must have its hour from 0 to 23, not "24", in the cron line "0 24 * * *"'),
+        ("0 9 0 * *", 'must have its day of the month from 1 to 31, not "0", in the cron line "0 9 0 * *"'),
+        ("0 9 * 13 *", 'must have its month from 1 to 12, not "13", in the cron line "0 9 * 13 *"'),
+        ("0 9 * * 8", 'must have its weekday from 0 to 7, not "8", in the cron line "0 9 * * 8"'),
         ("0 9 * * mno", 'must be a cron line: "mno" is no weekday in "0 9 * * mno"'),
         ("0 17-9 * * *", 'must not run backwards in the hour: "17-9" in the cron line "0 17-9 * * *"'),
         ("*/0 * * * *", 'must be a cron line: "*/0" is no minute in "*/0 * * * *"'),
@@ -100,7 +102,9 @@ def test_a_time_that_the_clock_skips_is_due_an_hour_later() -> None:
 def test_a_time_that_occurs_twice_is_due_once() -> None:
     first = next_after(Cron("30 2 * * *"), local("2026-10-24T12:00"), STOCKHOLM)
     assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert next_after(Cron("30 2 * * *"), datetime(2026, 10, 25, 0, 30, tzinfo=UTC), STOCKHOLM) == local("2026-10-26T02:30")
+    assert next_after(Cron("30 2 * * *"), datetime(2026, 10, 25, 0, 30, tzinfo=UTC), STOCKHOLM) == local(
+        "2026-10-26T02:30"
+    )
 
 
 def test_every_hour_follows_real_time_over_both_changes_of_the_clock() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.definitions.toml_source import Document, excerpt_of, parse, read_bytes
 from orchestrator.problems import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def fault(text: str | bytes) -> Problem:
@@ -26,7 +29,8 @@ def fault(text: str | bytes) -> Problem:
         ('a = "open\nb = 1', 1, 5, "a text has no closing quote"),
         ('a = "open', 1, 5, "a text has no closing quote"),
         ('a = 1\nb = """\nopen\nfor ever\n', 2, 5, 'the text opened by """ is never closed'),
-        ("a = [1,\nb = 2", 2, 1, "this is not a value"),
+        ("a = [1,\nb = 2", 2, 1, "a key is not expected here"),
+        ("a = '''\nopen", 1, 5, "the text opened by ''' is never closed"),
         ("a = 4 hours", 1, 7, "something follows the value on this line"),
         ("a = “x”", 1, 5, "typographic quotes are not understood"),
         ("a = yes", 1, 5, "this is not a value"),
@@ -106,7 +110,9 @@ def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
 )
 def test_what_is_shown_of_a_file_holds_no_secret(line: str) -> None:
     shown = excerpt_of((line,), 1)
-    assert not {"topsecret", "sec@ret", "0123456789abcdef"} & {word for word in ("topsecret", "sec@ret", "0123456789abcdef") if word in shown}
+    assert not {"topsecret", "sec@ret", "0123456789abcdef"} & {
+        word for word in ("topsecret", "sec@ret", "0123456789abcdef") if word in shown
+    }
     assert len(shown) == len(line)
 
 

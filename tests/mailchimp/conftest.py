@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.mailchimp.stub import Stub
 
 from orchestrator.mailchimp.client import MailchimpClient
 from orchestrator.mailchimp.connections import ConnectionBudget
 from orchestrator.mailchimp.gateway import MailchimpGateway
-from tests.mailchimp.stub import Stub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

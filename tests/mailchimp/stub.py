@@ -73,8 +73,8 @@ class Stub:
         self._queue: list[Reply] = []
         self._in_flight = 0
         self.changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.stub = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
@@ -115,52 +115,56 @@ class Stub:
             self.changed.notify_all()
 
 
-def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    stub: Stub
 
-        def setup(self) -> None:
-            super().setup()
-            # headers and body leave in two writes; without this the second waits for an acknowledgement
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with stub.changed:
-                stub.connections += 1
 
-        def handle(self) -> None:
-            with contextlib.suppress(OSError):
-                super().handle()
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
-            """Silent."""
+    def setup(self) -> None:
+        super().setup()
+        # headers and body leave in two writes; without this the second waits for an acknowledgement
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.server.stub.changed:
+            self.server.stub.connections += 1
 
-        def _serve(self) -> None:
-            parts = urlsplit(self.path)
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            path = parts.path.removeprefix("/3.0")
-            reply = stub.begin(Received(self.command, path, dict(parse_qsl(parts.query)), dict(self.headers), text))
-            try:
-                if reply.hold is not None:
-                    reply.hold.wait(20)
-            finally:
-                stub.end()
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
+        """Silent."""
+
+    def _serve(self) -> None:
+        parts = urlsplit(self.path)
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        path = parts.path.removeprefix("/3.0")
+        request = Received(self.command, path, dict(parse_qsl(parts.query)), dict(self.headers), text)
+        reply = self.server.stub.begin(request)
+        try:
+            if reply.hold is not None:
+                reply.hold.wait(20)
+        finally:
+            self.server.stub.end()
+        if reply.cut == "before":
+            self.close_connection = True
+        else:
             self._reply(reply)
 
-        def _reply(self, reply: Reply) -> None:
-            if reply.cut == "before":
-                self.close_connection = True
-                return
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            if reply.content_type:
-                self.send_header("Content-Type", reply.content_type)
-            if reply.status != 204:
-                self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
-            self.end_headers()
-            self.wfile.write(reply.body)
-            if reply.cut:
-                self.close_connection = True
+    def _reply(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if reply.content_type:
+            self.send_header("Content-Type", reply.content_type)
+        if reply.status != 204:
+            self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+        if reply.cut:
+            self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the base class looks for these names
-
-    return Handler
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the base class looks for these names

@@ -34,7 +34,12 @@ def bare(status: int, body: bytes = b"", content_type: str = "") -> Failure | No
 @pytest.mark.parametrize(
     ("status", "title", "detail", "kind"),
     [
-        (400, "Invalid Resource", "a@b.example looks fake or invalid, please enter a real email address.", Kind.REFUSED),
+        (
+            400,
+            "Invalid Resource",
+            "a@b.example looks fake or invalid, please enter a real email address.",
+            Kind.REFUSED,
+        ),
         (400, "Invalid Resource", "Please provide a valid email address.", Kind.REFUSED),
         (400, "Invalid Resource", SIGNUPS, Kind.LATER),
         (400, "Invalid Resource", "Your merge fields were invalid.", Kind.REFUSED),

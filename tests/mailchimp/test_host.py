@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.mailchimp.conftest import KEY
 
 from orchestrator.definitions.values import MailchimpSettings
 from orchestrator.errors import GatewayMisconfigured
 from orchestrator.mailchimp.host import host_of, is_loopback
-from tests.mailchimp.conftest import KEY
 
 
 def settings(base_url: str | None = None) -> MailchimpSettings:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from orchestrator.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 AUDIENCE = "9e67587f52"
 
@@ -95,7 +97,7 @@ def make(clock: Clock) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
     def start(**options: Any) -> Client:
-        sandbox = Sandbox(**{"audience": AUDIENCE, "clock": clock} | options)
+        sandbox = Sandbox(audience=AUDIENCE, clock=clock, **options)
         client = Client(sandbox.start())
         made.append(client)
         return client

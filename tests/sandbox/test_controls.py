@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import requests
-
 from tests.sandbox.conftest import AUDIENCE
 
 if TYPE_CHECKING:

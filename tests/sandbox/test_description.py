@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
-
-import orchestrator.sandbox
-from orchestrator.sandbox.api.gate import ROUTES
 from tests.openapi import openapi
 from tests.sandbox.conftest import AUDIENCE
 
+import orchestrator.sandbox
+from orchestrator.sandbox.api.gate import ROUTES
+
 if TYPE_CHECKING:
+    import requests
     from tests.openapi import OpenApi
     from tests.sandbox.conftest import Client
 
 ADA, BOB, EVE = "ada@shop.example", "bob@shop.example", "eve@shop.example"
-UNDESCRIBED_ROUTES: set[tuple[str, str]] = set()
 
 
 @pytest.fixture
@@ -122,7 +121,8 @@ def campaigns(client: Client) -> None:
     campaign = client.draft(ADA, BOB, EVE, folder_id=folder)
     path, actions = f"/campaigns/{campaign}", f"/campaigns/{campaign}/actions"
     client.ask("GET", "/campaigns", list_id=AUDIENCE)
-    client.ask("PATCH", path, {"settings": {"title": "t"}, "tracking": {"google_analytics": "spring"}})
+    settings = {"title": "t", "subject_line": "Hello", "from_name": "Shop", "reply_to": "hello@shop.example"}
+    client.ask("PATCH", path, {"settings": settings, "tracking": {"google_analytics": "spring"}})
     client.ask("GET", f"{path}/content")
     client.ask("GET", f"{path}/send-checklist")
     client.ask("POST", f"{actions}/test", {"test_emails": ["boss@shop.example"], "send_type": "html"})

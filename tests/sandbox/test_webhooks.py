@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from urllib.parse import parse_qs
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.sandbox.conftest import Client
 
 ADA = "ada@shop.example"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.templates.conftest import FOOTER, context, mail, page
 
 from orchestrator.templates.mail_checks import check_mail
-from tests.templates.conftest import FOOTER, context, mail, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_good_template_has_no_problems(library: MakeLibrary) -> None:
     ("body", "place", "message", "hint"),
     [
         ("\n{{ contact.frist_name }}", (2, 4), "contact.frist_name does not exist", "Did you mean contact.first_name?"),
-        ("{% for l in cart.lines %}\n{{ l.nmae }}{% endfor %}", (2, 4), "l.nmae does not exist", "Did you mean l.name?"),
+        ("{% for l in cart.lines %}\n{{ l.nmae }}{% endfor %}", (2, 4), "l.nmae does not exist", "Did you mean l.name"),
         ("{% if orders[0].totl %}{% endif %}", (1, 0), "orders.totl does not exist", ""),
         ("\n{{ contcat }}", (2, 4), "contcat does not exist", "Did you mean contact?"),
         ("\n{{ 1 | mony }}", (2, 0), "No filter named 'mony'.", ""),

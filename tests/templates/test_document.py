@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.templates.conftest import FOOTER, body_of, context, mail, page
 
 from orchestrator.templates.faults import TemplateError
 from orchestrator.templates.links import Utm
 from orchestrator.templates.plain_text import text_of
-from tests.templates.conftest import FOOTER, body_of, context, mail, page
 
 if TYPE_CHECKING:
     from tests.templates.conftest import MakeLibrary
@@ -22,7 +22,7 @@ MJML = """<mjml><mj-head><mj-title>{{ contact.first_name }}</mj-title></mj-head>
 <mj-text>Hi {{ contact.first_name }}</mj-text>
 <mj-image src="https://img.example/{{ contact.last_name }}" alt="{{ account.name }}" />
 <mj-button href="{{ cart.url }}">To the cart</mj-button>
-<mj-text>%s</mj-text></mj-column></mj-section></mj-body></mjml>""" % FOOTER  # noqa: UP031  # braces
+<mj-text>FOOTER</mj-text></mj-column></mj-section></mj-body></mjml>""".replace("FOOTER", FOOTER)
 
 
 def test_values_reach_every_place_that_mjml_makes_of_them(library: MakeLibrary) -> None:
@@ -114,3 +114,8 @@ def test_the_plain_text_is_readable() -> None:
 def test_a_text_template_is_used_and_never_loses_the_unsubscribe_link(library: MakeLibrary) -> None:
     files = library(mail_html=page(FOOTER), mail_txt="Hi {{ contact.first_name }} <3\n")
     assert mail(files, context(first_name="A & <B>")).preview().text == "Hi A & ‹B› <3\n\n*|UNSUB|*\n"
+
+
+def test_subject_and_preheader_are_one_line(library: MakeLibrary) -> None:
+    one = mail(library(mail_html=page("x")), subject="\n{{ contact.first_name }},\n  hello ", preheader="a\nb")
+    assert (one.preview().subject, one.preview().preheader) == ("Anna, hello", "a b")

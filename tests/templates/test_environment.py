@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.templates.conftest import context, mail, page
 
 from orchestrator.templates.faults import TemplateError
-from tests.templates.conftest import context, mail, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,14 @@ def test_an_unknown_name_is_an_error_with_file_line_and_the_nearest_name(library
 
 
 @pytest.mark.parametrize(
-    "use", ["{{ contact.nope or 'x' }}", "{% if contact.nope %}{% endif %}", "{% for x in contact.nope %}{% endfor %}", "{{ nope }}"]
+    "use",
+    [
+        "{{ contact.nope or 'x' }}",
+        "{% if contact.nope %}{% endif %}",
+        "{% for x in contact.nope %}{% endfor %}",
+        "{{ contact.nope.deeper }}",
+        "{{ nope }}",
+    ],
 )
 def test_every_use_of_an_unknown_name_is_an_error(library: MakeLibrary, use: str) -> None:
     with pytest.raises(TemplateError, match="does not exist"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.templates.conftest import FOOTER, body_of, context, mail, page
 
 if TYPE_CHECKING:
@@ -39,15 +38,15 @@ def test_text_operations_on_a_macro_make_it_one_value_or_markup(library: MakeLib
 
 
 def test_what_is_the_same_for_every_recipient_is_template_text(library: MakeLibrary) -> None:
-    source = page('<p style="color: {{ vars.color }}">{{ vars.coupon }} {{ (now + days(3)) | date }} {{ campaign.name }}</p>')
-    one = mail(library(mail_html=source))
+    source = '<p style="color: {{ vars.color }}">{{ vars.coupon }} {{ (now + days(3)) | date }} {{ campaign.name }}</p>'
+    one = mail(library(mail_html=page(source)))
     assert one.values == ()
     assert "CART5 &amp; more Jan 8, 2026 c" in one.preview().html
 
 
 def test_a_value_where_no_slot_can_stand_is_part_of_the_skeleton(library: MakeLibrary) -> None:
     source = page('<td width="{{ contact.first_name }}" class={{ contact.last_name }}>{{ account.name }}</td>')
-    one = mail(library(mail_html=f"<style>p { { '{' } }</style>".replace("{ { '{' } }", "{}") + source))
+    one = mail(library(mail_html="<style>p {}</style>" + source))
     assert one.values == ("Acme",)
 
 
@@ -64,10 +63,11 @@ def test_a_filter_block_cannot_smuggle_a_tag(library: MakeLibrary) -> None:
 
 
 def test_tags_of_the_author_pass_through_untouched_also_as_an_argument(library: MakeLibrary) -> None:
-    source = "{% macro link(url) %}<a href='{{ url }}'>x</a>{% endmacro %}{% macro foot() %}*|LIST:ADDRESS|*{% endmacro %}"
-    source += "{{ link('*|UNSUB|*') }}{{ foot() }}{{ foot() | upper }}"
+    source = "{% macro link(url) %}<a href='{{ url }}'>x</a>{% endmacro %}"
+    source += "{% macro foot() %} *|LIST:ADDRESS|* {% endmacro %}"
+    source += "{{ link('*|UNSUB|*') }}{{ foot() | trim }}"
     html = body_of(mail(library(mail_html=page(source)), utm={"campaign": "x"}).preview().html)
-    assert html == '<a href="*|UNSUB|*">x</a>*|LIST:ADDRESS|** |LIST:ADDRESS| *'.replace("** |", "*\u2060* |") + "\u2060"
+    assert html == '<a href="*|UNSUB|*">x</a>*|LIST:ADDRESS|*'
 
 
 def test_none_prints_nothing(library: MakeLibrary) -> None:
@@ -75,7 +75,14 @@ def test_none_prints_nothing(library: MakeLibrary) -> None:
     assert body_of(one.preview().html).startswith("[]")
 
 
-@pytest.mark.parametrize("statement", ["{% set now = 1 %}", "{% for contact in [] %}{% endfor %}", "{% macro vars() %}{% endmacro %}"])
+@pytest.mark.parametrize(
+    "statement", ["{% set now = 1 %}", "{% for contact in [] %}{% endfor %}", "{% macro vars() %}{% endmacro %}"]
+)
 def test_names_of_the_product_cannot_be_reassigned(library: MakeLibrary, statement: str) -> None:
     with pytest.raises(Exception, match="is a name of the product"):
         mail(library(mail_html=page(statement)))
+
+
+def test_attributes_made_by_a_filter_stay_attributes(library: MakeLibrary) -> None:
+    one = mail(library(mail_html=page("<p{{ {'id': contact.first_name} | xmlattr }}>x</p>")))
+    assert body_of(one.preview().html) == '<p id="Anna">x</p>'

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.templates.conftest import mail, page
 
 from orchestrator.templates.faults import TemplateError
-from tests.templates.conftest import mail, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,13 @@ def prices() -> dict[str, object]:
     ],
 )
 def test_the_language_chain_never_mixes_words_and_formats(
-    library: MakeLibrary, folder: Path, prices: dict[str, object], language: str, file: str, language_of_words: str, price: str
+    library: MakeLibrary,
+    folder: Path,
+    prices: dict[str, object],
+    language: str,
+    file: str,
+    language_of_words: str,
+    price: str,
 ) -> None:
     (folder / "mail.de-AT.html").write_text(PRICE)
     (folder / "mail.sv.html").write_text(PRICE)

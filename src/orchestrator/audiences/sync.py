@@ -17,7 +17,7 @@ from orchestrator.audiences.payload import member_write, payload
 from orchestrator.audiences.pull import pull
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer, SegmentAnswer
-from orchestrator.segments.evaluate import profiles
+from orchestrator.segments.members import profiles
 from orchestrator.store import audience as store
 from orchestrator.store.audience import WORD_BITS
 from orchestrator.vocabulary import MemberStatus, Refusal

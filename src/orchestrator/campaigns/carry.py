@@ -137,9 +137,9 @@ class Carrier:
             writes = [MemberWrite(email=email, merge_fields=values) for _, email, values in chunk]
             self._check()
             answer = self._gateway.update_members(writes)
-            self._settle_fill(mailing, {email.lower(): contact for contact, email, _ in chunk}, answer)
+            self._settle_fill({email.lower(): contact for contact, email, _ in chunk}, answer)
 
-    def _settle_fill(self, mailing: Mailing, contacts: dict[str, int], answer: MembersAnswer) -> None:
+    def _settle_fill(self, contacts: dict[str, int], answer: MembersAnswer) -> None:
         withheld = []
         for refused in answer.refused:
             contact = contacts.get(refused.email.lower())

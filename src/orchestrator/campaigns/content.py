@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import to_epoch
-from orchestrator.segments.evaluate import profiles
-from orchestrator.segments.fields import is_field
+from orchestrator.segments.members import profiles
+from orchestrator.segments.fields import resolve
 from orchestrator.store import mail_facts as facts
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 from orchestrator.templates.sources import all_sources
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings, Workspace
     from orchestrator.store.database import Database
-    from orchestrator.templates.render import Rendered
+    from orchestrator.templates.mail import Rendered
 
 PAGE = 500
 _ATTRIBUTE = re.compile(r"\b(contact|account)\s*(?:\.\s*([a-z_][a-z0-9_]*)|\[\s*['\"]([a-z_][a-z0-9_]*)['\"]\s*\])")
@@ -111,12 +111,12 @@ def _contexts(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     moment = to_epoch(now)
     contact_columns, account_columns = set(facts.contact_columns()), set(facts.account_columns())
-    contact_fields = {name for name in printed["contact"] - contact_columns if is_field(name)}
+    contact_fields = {name for name in printed["contact"] - contact_columns if resolve(name) is not None}
     # country falls back to the account's in the catalogue: print what segments see
     contact_fields |= printed["contact"] & {"country"}
     account_fields = {
-        f"account_{name}" for name in printed["account"] - account_columns if is_field(f"account_{name}")
-    } | {name for name in printed["account"] - account_columns if is_field(name)}
+        f"account_{name}" for name in printed["account"] - account_columns if resolve(f"account_{name}") is not None
+    } | {name for name in printed["account"] - account_columns if resolve(name) is not None}
     with database.read() as connection:
         people = facts.contact_rows(connection, contacts)
         companies = facts.account_rows(connection, [row["account"] for row in people.values() if row["account"]])

@@ -7,7 +7,6 @@ the cap, because consent is the reason to fix. The first reason wins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.holdout import is_held_out
@@ -16,6 +15,7 @@ from orchestrator.clock import from_epoch
 from orchestrator.vocabulary import Consent, Decision, MemberStatus, Refusal
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
     from orchestrator.definitions.values import CampaignDefinition, LimitSettings

@@ -73,7 +73,9 @@ def custom_column(measure: CustomColumn, asked: Asked) -> Answer:
             point = asked.position(text, "'.'")
             zeros = "0" * measure.decimals
             fraction = f"SUBSTR(SUBSTR({text}, {point} + 1) || '{zeros}', 1, {measure.decimals})"
-            digits = f"CASE WHEN {point} > 0 THEN SUBSTR({text}, 1, {point} - 1) || {fraction} ELSE {text} || '{zeros}' END"
+            digits = (
+                f"CASE WHEN {point} > 0 THEN SUBSTR({text}, 1, {point} - 1) || {fraction} ELSE {text} || '{zeros}' END"
+            )
             value = f"CAST({digits} AS BIGINT)"
             if asked.dialect == "postgresql":  # an import may commit between learning the type and this query
                 value = f"CASE WHEN {text} ~ '^-?[0-9]{{1,12}}([.][0-9]+)?$' THEN {value} END"

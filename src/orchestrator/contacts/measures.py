@@ -23,6 +23,13 @@ class ValueType(StrEnum):
     """YYYY-MM-DD"""
 
 
+DerivedName = Literal["email_domain", "country", "region", "size", "age", "days_since_signup", "consent"]
+OrderFigureName = Literal["orders", "revenue", "avg_order_value", "web_share", "returns"]
+CartFigureName = Literal["items", "lines", "value", "hours_since_change", "hours_since_add"]
+RfmName = Literal["recency", "frequency", "monetary", "score", "tier"]
+BoughtBy = Literal["product", "category", "brand"]
+
+
 @dataclass(frozen=True, slots=True)
 class ContactColumn:
     """A column of the contact as the source gave it."""
@@ -41,14 +48,14 @@ class AccountColumn:
 class Derived:
     """Something computed from the contact and its account alone."""
 
-    what: Literal["email_domain", "country", "region", "size", "age", "days_since_signup", "consent"]
+    what: DerivedName
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFigure:
     """A figure over the orders of a period: the contact's own, or all of its account."""
 
-    figure: Literal["orders", "revenue", "avg_order_value", "web_share", "returns"]
+    figure: OrderFigureName
     period: str
     of_account: bool = False
 
@@ -65,7 +72,7 @@ class OrderAge:
 class CartFigure:
     """Something about the contact's open carts, all taken together."""
 
-    figure: Literal["items", "lines", "value", "hours_since_change", "hours_since_add"]
+    figure: CartFigureName
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ class MailOf:
 class Bought:
     """Whether a completed order of a period holds a product of this key, category or brand."""
 
-    by: Literal["product", "category", "brand"]
+    by: BoughtBy
     value: str
     period: str = "total"
 
@@ -134,7 +141,7 @@ class Interest:
 class Rfm:
     """A score from 1 to 5, their three digits, or the tier, over all contacts with an order in the window."""
 
-    what: Literal["recency", "frequency", "monetary", "score", "tier"]
+    what: RfmName
 
 
 @dataclass(frozen=True, slots=True)

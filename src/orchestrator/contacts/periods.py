@@ -30,6 +30,10 @@ class Window:
     end: int
 
 
+EVER = Window(None, 1 << 62)
+"""every moment"""
+
+
 def is_period(name: str) -> bool:
     """Whether a word names a period: ``total``, ``this_year`` …, ``last_45_days``."""
     return re.fullmatch(PERIOD_PATTERN, name) is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import to_epoch
-from orchestrator.contacts import facts
+from orchestrator.contacts import activity, orders, scores
 from orchestrator.contacts.columns import contact_column, custom_column, derived_column
 from orchestrator.contacts.measures import (
     AccountColumn,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AnswerColumn:
-    """Where an answer stands in a row: ``value / 10**decimals``, divided by the column ``divisor`` where there is one."""
+    """Where an answer stands in a row: ``value / 10**decimals``, divided by the column ``divisor`` if there is one."""
 
     value: str
     divisor: str | None
@@ -108,20 +108,20 @@ def _answers(wanted: tuple[Measure, ...], asked: Asked) -> dict[Measure, Answer]
             case CustomColumn():
                 answers[measure] = custom_column(measure, asked)
             case Interest():
-                answers[measure] = facts.interest(measure, asked)
+                answers[measure] = activity.interest(measure, asked)
             case Bought():
-                answers[measure] = facts.bought(measure, asked)
+                answers[measure] = orders.bought(measure, asked)
             case EventMention():
-                answers[measure] = facts.mention(measure, asked)
+                answers[measure] = activity.mention(measure, asked)
             case MailOf():
-                answers[measure] = facts.mail_of(measure, asked)
+                answers[measure] = activity.mail_of(measure, asked)
             case _:
                 pass  # answered together with their kind, below
     for of_account in (False, True):
-        orders = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
-        answers |= facts.orders(orders, asked, of_account=of_account)
-    answers |= facts.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
-    answers |= facts.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)
-    answers |= facts.mails([m for m in wanted if isinstance(m, MailCount | MailAge)], asked)
-    answers |= facts.rfm([m for m in wanted if isinstance(m, Rfm)], asked)
+        asked_figures = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
+        answers |= orders.figures(asked_figures, asked, of_account=of_account)
+    answers |= activity.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
+    answers |= activity.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)
+    answers |= activity.mails([m for m in wanted if isinstance(m, MailCount | MailAge)], asked)
+    answers |= scores.rfm([m for m in wanted if isinstance(m, Rfm)], asked)
     return answers

@@ -86,3 +86,8 @@ class Asked:
     def position(self, text: str, part: str) -> str:
         """Where a part begins in a text, from 1; 0: nowhere."""
         return f"{'strpos' if self.dialect == 'postgresql' else 'instr'}({text}, {part})"
+
+
+def among(select: str) -> Answer:
+    """Whether the contact is one of those that a query returns. Not a join: a database joins 64 tables at most."""
+    return Answer(f"(c.id IN ({select}))")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,39 +17,45 @@ if TYPE_CHECKING:
 
 
 def read_campaign(document: Document, name: str) -> tuple[CampaignDefinition | None, list[Problem]]:
-    """The definition, or None where there is any problem."""
+    """The definition and the problems of the file.
+
+    With problems, the definition is a draft to be checked further: what could not be read in it is empty.
+    """
     reader = TableReader(document, CAMPAIGN)
     values = reader.read()
-    segment = values.get("segment")
-    if segment is not None and segment in values.get("exclude", ()):
-        index = values["exclude"].index(segment)
-        reader.fault(
-            ("exclude", index), f'exclude names the campaign\'s own segment "{segment}"', "Nobody would get it."
-        )
-    if values.get("goal", {}).get("within") == timedelta(0):
+    segment, exclude = values.get("segment"), values.get("exclude") or ()
+    if segment is not None and segment in exclude:
+        path = ("exclude", exclude.index(segment))
+        reader.fault(path, f'exclude names the campaign\'s own segment "{segment}"', "Nobody would get it.")
+    if (values.get("goal") or {}).get("within") == timedelta(0):
         reader.fault(("goal", "within"), "goal.within must be longer than zero", 'Write a time as "7 days".')
-    if reader.problems:
-        return None, reader.problems
-    definition = CampaignDefinition(
+    draft = CampaignDefinition(
         name=name,
         file=document.file,
-        segment=values["segment"],
-        template=values["template"],
-        subject=values["subject"],
+        segment=segment or "",
+        template=values.get("template") or "",
+        subject=values.get("subject") or "",
+        trigger=Trigger(TriggerKind.MANUAL),
+        preheader=values.get("preheader") or "",
+        exclude=tuple(excluded for excluded in exclude if excluded is not None),
+        vars=values.get("vars") or {},
+        lines={shown(path): place.value.line for path, place in document.places.items()},
+        fingerprint=document.fingerprint,
+    )
+    return (draft if reader.problems else _complete(draft, values)), reader.problems
+
+
+def _complete(draft: CampaignDefinition, values: Values) -> CampaignDefinition:
+    return replace(
+        draft,
         trigger=_trigger(values["trigger"]),
-        preheader=values["preheader"],
         description=values["description"].strip(),
-        exclude=values["exclude"],
         active=values["active"],
         priority=values["priority"],
         holdout_share=values["holdout"]["share"] if "holdout" in values else None,
         goal_within=values["goal"]["within"] if "goal" in values else None,
-        vars=values.get("vars", {}),
         utm=values["utm"],
-        lines={shown(path): place.value.line for path, place in document.places.items()},
-        fingerprint=document.fingerprint,
     )
-    return definition, []
 
 
 def _trigger(values: Values) -> Trigger:

@@ -185,6 +185,8 @@ CONFIG = Table(
         Key("rfm", RFM, "scores by recency, frequency and money"),
         Key("size", SIZE, "bands of the field `size`; below medium is small"),
         Key("links", LINKS, "links in mails"),
-        Key("sources", TableOf(SOURCE, rules.key, f"^{rules.KEY}$"), "where facts come from, one table a source"),
+        Key(
+            "sources", TableOf(SOURCE, rules.source_name, f"^{rules.KEY}$"), "where facts come from, one table a source"
+        ),
     )
 )

@@ -110,7 +110,7 @@ def _number(word: str, kind: _Field, line: str) -> int:
         raise _fault(word, kind, line)
     if not kind.low <= int(word) <= kind.high:
         limits = f"{kind.low} to {kind.high}"
-        raise Fault(f'must have a {kind.name} from {limits}, not "{word}", in the cron line "{line}"', _HINT)
+        raise Fault(f'must have its {kind.name} from {limits}, not "{word}", in the cron line "{line}"', _HINT)
     return int(word)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Schema = dict[str, Any]
+_LARGEST = Decimal("1e15")
 
 
 class Kind(Protocol):
@@ -128,12 +129,15 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise Fault(f"must be a number, not {described(value)}", unquoted(value))
         number = Decimal(value)
-        too_low = self.low is not None and number < Decimal(str(self.low))
-        too_high = self.high is not None and number > Decimal(str(self.high))
-        at_high = self.below_high and self.high is not None and number == Decimal(str(self.high))
-        if not number.is_finite() or abs(number) > Decimal("1e15") or too_low or too_high or at_high:
+        if not number.is_finite() or abs(number) > _LARGEST or not self._is_within(number):
             raise Fault(f"must be {self._limits()}, not {shortened(str(value))}", self.hint)
         return number if self.exact else float(number)
+
+    def _is_within(self, number: Decimal) -> bool:
+        if self.low is not None and number < Decimal(str(self.low)):
+            return False
+        high = None if self.high is None else Decimal(str(self.high))
+        return high is None or (number < high if self.below_high else number <= high)
 
     def _limits(self) -> str:
         if self.high is None:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 def reference_problems(
     campaign: CampaignDefinition, document: Document, segments: AbstractSet[str], templates: AbstractSet[str]
 ) -> list[Problem]:
-    """``segments`` and ``templates`` are the names of the files that there are, sound or not."""
+    """Names without a file. ``segments`` and ``templates`` are those of the files that there are, sound or not."""
     wanted: list[tuple[tuple[str | int, ...], str, str, str]] = [
         (("segment",), campaign.segment, "segment", "segments/{}.toml"),
-        *((("exclude", index), name, "segment", "segments/{}.toml") for index, name in enumerate(campaign.exclude)),
+        *(
+            (("exclude", index), str(name), "segment", "segments/{}.toml")
+            for index, name in enumerate(_listed(document.data.get("exclude")))
+            if name in campaign.exclude
+        ),
         (("template",), campaign.template, "template", "templates/{}.mjml"),
     ]
     return [
@@ -30,8 +34,12 @@ def reference_problems(
             _hint(name, segments if what == "segment" else templates, pattern),
         )
         for path, name, what, pattern in wanted
-        if name not in (segments if what == "segment" else templates)
+        if name and name not in (segments if what == "segment" else templates)
     ]
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _hint(name: str, known: Iterable[str], pattern: str) -> str:

@@ -33,7 +33,7 @@ def time_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):  # unknown, not a name, or a folder of names
-        close = nearest(text, available_timezones())
+        close = _nearest_zone(text)
         hint = f'Did you mean "{close}"?' if close else 'Write an IANA name, as "Europe/Stockholm".'
         raise Fault(f'must be a time zone, not the text "{text}"', hint) from None
 
@@ -44,7 +44,8 @@ def locale(text: str) -> str:
 
     if re.fullmatch(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+){0,3}", text) and exists(text.replace("-", "_")):
         return text
-    close = nearest(text.replace("-", "_"), locale_identifiers())
+    has_country = re.fullmatch(r"[A-Za-z]{2,3}[-_].+", text)
+    close = nearest(text.replace("-", "_"), locale_identifiers()) if has_country else None
     hint = f'Did you mean "{close.replace("_", "-")}"?' if close else 'Write a language code, as "en" or "sv".'
     raise Fault(f'must be a language, not the text "{text}"', hint)
 
@@ -156,14 +157,25 @@ def key(text: str) -> str:
     raise Fault(f'must be a name, not the text "{text}"', hint)
 
 
+def source_name(text: str) -> str:
+    """The name of a source, as `campaigns import NAME` takes it."""
+    if re.fullmatch(KEY, text):
+        return text
+    better = re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
+    hint = f'Write it as "{better}".' if better else "Choose another name."
+    raise Fault("must have only lower-case letters, digits, - and _", hint)
+
+
 def merge_tag(text: str) -> str:
     """The name of a merge field that we may fill."""
     if text.startswith(OWN_TAGS):
-        raise Fault(f"must not begin with {OWN_TAGS}: such fields carry the personal content of mails")
+        raise Fault(
+            f"must not begin with {OWN_TAGS}: such fields carry the personal content of mails", "Choose another."
+        )
     if text == "EMAIL":
-        raise Fault("must not be EMAIL: the address itself is always kept up to date")
+        raise Fault("must not be EMAIL: the address itself is always kept up to date", "Delete it.")
     if not re.fullmatch(TAG, text):
-        hint = f'Write it as "{_as_tag(text)}".' if _as_tag(text) else ""
+        hint = f'Write it as "{_as_tag(text)}".' if _as_tag(text) else "Choose another name."
         raise Fault("must be at most 10 capital letters, digits and _, a letter first", hint)
     return text
 
@@ -171,6 +183,17 @@ def merge_tag(text: str) -> str:
 def or_off(rule: Callable[[str], object]) -> Callable[[str], object]:
     """The rule, with ``"off"`` for None."""
     return lambda text: None if text == "off" else rule(text)
+
+
+def _nearest_zone(text: str) -> str | None:
+    zones = available_timezones()
+    if "/" in text:
+        return nearest(text, zones)
+    if any(zone.startswith(f"{text}/") for zone in zones):
+        return None
+    cities = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
+    close = nearest(text, cities)
+    return cities[close] if close else None
 
 
 def _as_tag(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from orchestrator.definitions.campaign import read_campaign
 from orchestrator.definitions.files import CONFIG_FILE, definition_files, template_names
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+Kind = TypeVar("Kind")
 Definition = Settings | SegmentDefinition | CampaignDefinition
 
 
@@ -29,6 +30,9 @@ class Survey:
     settings: Settings | None
     segments: Mapping[str, SegmentDefinition]
     campaigns: Mapping[str, CampaignDefinition]
+    segment_drafts: Mapping[str, SegmentDefinition]
+    """definitions with a problem, as far as they could be read: to find the rest of their problems, and not to use"""
+    campaign_drafts: Mapping[str, CampaignDefinition]
     problems: tuple[Problem, ...]
     files: frozenset[str]
     """every definition file that there is, sound or not"""
@@ -42,6 +46,16 @@ class _Reading:
     definition: Definition | None
     document: Document | None
     problems: tuple[Problem, ...]
+
+
+class _Sorted(NamedTuple, Generic[Kind]):
+    """Definitions by name, those without problems apart from the others."""
+
+    sound: dict[str, Kind]
+    drafts: dict[str, Kind]
+
+    def of(self, problems: list[Problem]) -> dict[str, Kind]:
+        return self.drafts if problems else self.sound
 
 
 class Surveyor:
@@ -64,21 +78,29 @@ class Surveyor:
         templates = template_names(self.root)
         problems += more
         settings = None
-        segments, campaigns = {}, {}
+        segments: _Sorted[SegmentDefinition] = _Sorted({}, {})
+        campaigns: _Sorted[CampaignDefinition] = _Sorted({}, {})
         for reading in readings.values():
-            problems += reading.problems
+            found = list(reading.problems)
             match reading.definition:
                 case Settings() as definition:
                     settings = definition
                 case SegmentDefinition() as definition:
-                    segments[definition.name] = definition
+                    segments.of(found)[definition.name] = definition
                 case CampaignDefinition() as definition:
                     assert reading.document is not None
-                    wrong = reference_problems(definition, reading.document, segment_files.keys(), templates)
-                    problems += wrong
-                    if not wrong:
-                        campaigns[definition.name] = definition
-        return Survey(settings, segments, campaigns, tuple(problems), frozenset(readings))
+                    found += reference_problems(definition, reading.document, segment_files.keys(), templates)
+                    campaigns.of(found)[definition.name] = definition
+            problems += found
+        return Survey(
+            settings,
+            segments.sound,
+            campaigns.sound,
+            segments.drafts,
+            campaigns.drafts,
+            tuple(problems),
+            frozenset(readings),
+        )
 
     def _reading(self, path: Path, read: Callable[[Document], tuple[Definition | None, list[Problem]]]) -> _Reading:
         file = path.relative_to(self.root).as_posix()

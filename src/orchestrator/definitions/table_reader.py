@@ -28,7 +28,7 @@ Values = dict[str, Any]
 
 @dataclass(slots=True)
 class TableReader:
-    """Reads one document and collects its problems. Values are only to be used where there are none."""
+    """Reads one document and collects its problems. A value with a problem is None."""
 
     document: Document
     root: Table
@@ -58,7 +58,7 @@ class TableReader:
 
     # -- by rule
 
-    def _value(self, rule: Rule, value: object, path: Path) -> Any:
+    def _value(self, rule: Rule, value: object, path: Path, sample: str = "") -> Any:
         match rule:
             case Table():
                 return self._table(rule, value, path) if self._is_table(value, path) else {}
@@ -71,13 +71,14 @@ class TableReader:
                     return self._table(table, value, path)
                 return {table.keys[0].name: self._value(table.keys[0].rule, value, path)}
             case _:
-                return self._plain(rule, value, path)
+                return self._plain(rule, value, path, sample)
 
-    def _plain(self, rule: Any, value: object, path: Path) -> object:
+    def _plain(self, rule: Any, value: object, path: Path, sample: str) -> object:
         try:
             read = rule.read(value)
         except Fault as fault:
-            self.fault(path, f"{shown(path)} {fault.predicate}", fault.hint)
+            example = f"For example: {path[-1]} = {sample}." if sample else "Change it, or delete it."
+            self.fault(path, f"{shown(path)} {fault.predicate}", fault.hint or example)
             return None
         if isinstance(rule, ListOf):
             read = tuple(self._value(rule.each, element, (*path, index)) for index, element in enumerate(read))
@@ -114,7 +115,7 @@ class TableReader:
         values: Values = {}
         for key in table.keys:
             if key.name in value:
-                values[key.name] = self._value(key.rule, value[key.name], (*path, key.name))
+                values[key.name] = self._value(key.rule, value[key.name], (*path, key.name), key.example or key.default)
         selected = value.get(table.selector) if values.get(table.selector) is not None else None
         for key in table.keys:
             if key.only_with and selected is not None and key.only_with != selected and key.name in value:

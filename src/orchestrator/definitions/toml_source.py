@@ -115,6 +115,7 @@ def excerpt_of(lines: tuple[str, ...], line: int) -> str:
 
 _WHERE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 _TWICE = re.compile(r"Cannot declare \((.*)\) twice", re.DOTALL)
+_KEY_AND_EQUALS = re.compile(r"[\w.-]+\s*=")
 _BARE_VALUE = re.compile(r"[^\s,\]}#=]+")
 
 
@@ -141,12 +142,12 @@ def _explained(cause: str, at: Span, lines: tuple[str, ...]) -> tuple[str, str, 
         return f"the table [{header}] stands twice in this file", hint, _whole(at, lines)
     if cause == "Cannot overwrite a value":
         return "this key stands twice in the same table", "Delete one of the two.", _whole(at, lines)
-    if cause.startswith(('Expected \'"""', "Expected \"'''")):
-        quotes = cause[10:13]
-        opened = max((number for number, line in enumerate(lines, 1) if quotes in line), default=at.line)
-        column = lines[opened - 1].rfind(quotes) + 1
+    quotes = _open_quotes(cause, lines)
+    if quotes:
+        opened = max(number for number, line in enumerate(lines, 1) if quotes in line)
         hint = f"End it with {quotes} on a line of its own."
-        return f"the text opened by {quotes} is never closed", hint, Span(opened, max(1, column), 3)
+        span = Span(opened, lines[opened - 1].rfind(quotes) + 1, 3)
+        return f"the text opened by {quotes} is never closed", hint, span
     if cause in {"Unterminated string", r"Illegal character '\n'"}:
         quote = max(1, max(shown.rfind('"', 0, at.column - 1), shown.rfind("'", 0, at.column - 1)) + 1)
         hint = 'Close it on the same line, or use """ for a text of several lines.'
@@ -156,6 +157,8 @@ def _explained(cause: str, at: Span, lines: tuple[str, ...]) -> tuple[str, str, 
         if word is None:
             return "a value is missing here", "Write one behind the equals sign, or delete the line.", at
         span = Span(at.line, at.column, len(word.group()))
+        if _KEY_AND_EQUALS.match(rest):
+            return "a key is not expected here", "A list above is not closed by ].", span
         if word.group()[0] in "“”„‘’«":
             return "typographic quotes are not understood", 'Use straight quotes: "text".', span
         if word.group().lower() in {"true", "false", "yes", "no", "on", "off"}:
@@ -163,6 +166,14 @@ def _explained(cause: str, at: Span, lines: tuple[str, ...]) -> tuple[str, str, 
         return "this is not a value", 'Texts stand in quotes: "text".', span
     message, hint = _SAID.get(cause, (f"this is not valid TOML: {cause[:1].lower()}{cause[1:]}", ""))
     return message, hint or "Each line is a [table], key = value, or a # comment.", at
+
+
+def _open_quotes(cause: str, lines: tuple[str, ...]) -> str:
+    """The delimiter of a text of several lines that is never closed, or ""."""
+    if cause == "Expected \"'''\"":
+        return "'''"
+    is_open = cause == "Unterminated string" and sum(line.count('"""') for line in lines) % 2 == 1
+    return '"""' if is_open else ""
 
 
 _SAID = {

@@ -1,4 +1,4 @@
-"""One customer: a company with its habits, and the people who buy for it."""
+"""One customer: a company with its habits."""
 
 from __future__ import annotations
 
@@ -8,44 +8,19 @@ from typing import TYPE_CHECKING
 
 from orchestrator.demo import names
 from orchestrator.demo.catalogue import INDUSTRIES, Product, assortment, products
+from orchestrator.demo.people import Person, make_people
 from orchestrator.demo.places import COUNTRIES, EUROPEAN, City, Country
 
 if TYPE_CHECKING:
     import random
 
-    from orchestrator.demo.tables import Row
-
 HISTORY = timedelta(days=548)
 """how far orders go back: 18 months"""
 
-# role -> (job titles, part of the people); the first person of a company is always a buyer or its owner
-_ROLES = {
-    "buyer": (("Purchasing Manager", "Buyer", "Head of Procurement"), 40),
-    "engineer": (("Technical Manager", "Operations Manager", "Maintenance Lead"), 25),
-    "finance": (("Accounts Payable", "Financial Controller"), 15),
-    "manager": (("Managing Director", "Branch Manager"), 20),
-}
 CHANNELS = ("web", "phone", "sales_rep", "store", "edi")
 _NO_SHOP = (0, 15, 45, 0, 40)
 _CHANNEL_SHARES = {"small": (38, 36, 5, 21, 0), "medium": (40, 13, 24, 5, 18), "large": (16, 2, 20, 0, 62)}
 _PRICE_FACTORS = {"A": 84, "B": 92, "C": 100}
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody with an address at a company."""
-
-    contact_id: str
-    first_name: str
-    last_name: str
-    email: str
-    role: str
-    job_title: str
-    language: str
-    created_at: datetime
-    consent: str
-    web: bool
-    """uses the shop"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +114,7 @@ def make_company(
         favourites=tuple(dict.fromkeys(favourites)),
         channels=_NO_SHOP if key_account else _CHANNEL_SHARES[size],
         key_account=key_account,
-        people=_people(rng, country, domain, people, first_person, since, now, key_account=key_account),
+        people=make_people(rng, country, domain, people, first_person, since, now, key_account=key_account),
     )
 
 
@@ -158,59 +133,6 @@ def make_loner(rng: random.Random, number: int, *, first_person: int, domains: s
     return replace(company, account_id="")
 
 
-def account_row(rng: random.Random, company: Company) -> Row:
-    """The row of accounts.csv."""
-    order_method = {"small": "phone", "medium": "web", "large": "edi"}[company.size]
-    return (
-        company.account_id,
-        company.name,
-        company.industry,
-        company.employees,
-        f"{company.employees * rng.randint(90, 260)}000.00",
-        {"small": "standard", "medium": "plus", "large": "key"}[company.size],
-        company.price_list,
-        order_method if rng.random() < 0.7 else "web",
-        company.country.code,
-        company.city.name,
-        company.city.postcode,
-        round(company.city.latitude + rng.uniform(-0.08, 0.08), 4),
-        round(company.city.longitude + rng.uniform(-0.08, 0.08), 4),
-        company.legal_form,
-        order_method,
-        rng.choice(("14 days", "30 days", "30 days", "60 days")),
-        rng.choice(("DAP", "DAP", "EXW", "FCA")),
-        _team(company),
-        rng.choice({"edi": ("low",), "web": ("low", "medium"), "phone": ("medium", "high")}[order_method]),
-    )
-
-
-def contact_row(rng: random.Random, company: Company, person: Person, now: datetime) -> Row:
-    """The row of contacts.csv."""
-    asked = person.created_at + timedelta(minutes=rng.randint(1, 9_000)) if person.consent != "unknown" else None
-    lapsed = company.until < now - timedelta(days=90)
-    new = company.since > now - timedelta(days=45)
-    return (
-        person.contact_id,
-        company.account_id,
-        person.email,
-        person.first_name,
-        person.last_name,
-        person.job_title,
-        person.role,
-        person.language,
-        company.country.code,
-        company.country.timezone,
-        person.created_at.isoformat(),
-        person.consent,
-        min(asked, now - timedelta(minutes=1)).isoformat() if asked else None,
-        rng.choice(("shop sign-up", "order form", "trade fair")) if asked else None,
-        rng.randint(0, 100),
-        "lapsed" if lapsed else "new" if new else "customer",
-        ";".join(sorted({product.category.lower() for product in rng.sample(company.favourites, 2)})),
-        rng.randrange(0, 6_000, 25),
-    )
-
-
 def _name_and_domain(
     rng: random.Random, country: Country, industry: str, city: City, number: int, domains: set[str]
 ) -> tuple[str, str]:
@@ -221,14 +143,6 @@ def _name_and_domain(
             domains.add(domain)
             return candidate, domain
     raise AssertionError("the number of a company is its own")
-
-
-def _team(company: Company) -> str:
-    if company.size == "large":
-        return "Key accounts"
-    if company.country.code in {"DE", "NL", "FR"}:
-        return "Continent"
-    return "Nordics" if company.country.code in {"SE", "NO", "DK", "FI"} else "Islands and overseas"
 
 
 def _lifetime(rng: random.Random, now: datetime, *, key_account: bool) -> tuple[datetime, datetime]:
@@ -247,48 +161,3 @@ def _lifetime(rng: random.Random, now: datetime, *, key_account: bool) -> tuple[
     if rng.random() < 0.14:
         until = max(now - timedelta(days=rng.randint(45, 420)), since + timedelta(days=20))
     return since.replace(microsecond=0), min(until, now)
-
-
-def _people(
-    rng: random.Random,
-    country: Country,
-    domain: str,
-    count: int,
-    first: int,
-    since: datetime,
-    now: datetime,
-    *,
-    key_account: bool,
-) -> tuple[Person, ...]:
-    taken: set[str] = set()
-    found = []
-    for index in range(count):
-        first_name, last_name = names.person(rng, country.language)
-        local = f"{names.slug(first_name)}.{names.slug(last_name)}"
-        if local in taken:
-            local += str(index)
-        taken.add(local)
-        role = rng.choices(list(_ROLES), [share for _, share in _ROLES.values()])[0]
-        titles = _ROLES[role][0]
-        if index == 0:
-            role, titles = ("buyer", _ROLES["buyer"][0]) if count > 2 else ("owner", ("Owner",))
-        joined = (since + timedelta(days=rng.randint(0, 400) if index else 0)).replace(hour=rng.randint(6, 15))
-        found.append(
-            Person(
-                contact_id=f"C{100_000 + first + index}",
-                first_name=first_name,
-                last_name=last_name,
-                email=f"{local}@{domain}",
-                role=role,
-                job_title=rng.choice(titles),
-                language=country.language if rng.random() < 0.86 else country.second_language,
-                created_at=min(joined, now - timedelta(hours=rng.randint(2, 500))),
-                consent=_consent(rng) if index or not key_account else "opted_in",
-                web=key_account or rng.random() < (0.7 if index else 0.85),
-            )
-        )
-    return tuple(found)
-
-
-def _consent(rng: random.Random) -> str:
-    return rng.choices(("opted_in", "opted_out", "unknown"), (80, 7, 13))[0]

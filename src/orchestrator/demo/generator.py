@@ -12,7 +12,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from orchestrator.demo.catalogue import products
-from orchestrator.demo.company import account_row, contact_row, is_key_account, make_company, make_loner
+from orchestrator.demo.company import is_key_account, make_company, make_loner
+from orchestrator.demo.rows import account_row, contact_row
 from orchestrator.demo.shop import cart_url, carts, events
 from orchestrator.demo.tables import Counts, Tables
 from orchestrator.demo.trade import orders

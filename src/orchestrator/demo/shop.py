@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from orchestrator.demo.company import Company, Person
+    from orchestrator.demo.company import Company
+    from orchestrator.demo.people import Person
     from orchestrator.demo.trade import Order
 
 _PAGES = ("/", "/offers", "/new", "/delivery", "/account/invoices")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.demo.catalogue import Product
-    from orchestrator.demo.company import Company, Person
+    from orchestrator.demo.company import Company
+    from orchestrator.demo.people import Person
 
 # what the months, from January, are worth to an industry; 100 is usual
 _SEASONS = {

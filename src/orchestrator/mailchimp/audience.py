@@ -24,7 +24,7 @@ USUAL_MERGE_FIELD_LIMIT = 30
 """merge fields an audience may have where Mailchimp does not say (facts, section 3)"""
 _HALVINGS = 40
 """calls spent on finding the rows for which whole batches are refused: enough for about four of 500"""
-_MEMBER_FIELDS = ("email_address", "status", "last_changed", "unsubscribe_reason")
+_MEMBER_FIELDS = ("email_address", "status", "last_changed")
 
 
 class AudienceCalls(Calls):
@@ -49,15 +49,15 @@ class AudienceCalls(Calls):
         if changed_since is not None:
             query["since_last_changed"] = payloads.since(changed_since)
         with self._audience_exists():
-            for row in self._rows(
+            yield from self._rows(
                 f"read the {status.value} members",
                 self._api.lists.get_list_members_info,
                 self._audience_id,
                 key="members",
                 fields=_MEMBER_FIELDS,
+                parse=payloads.member,
                 **query,
-            ):
-                yield payloads.member(row)
+            )
 
     def member(self, email: str) -> Member | None:
         try:
@@ -111,14 +111,15 @@ class AudienceCalls(Calls):
 
     def merge_fields(self) -> list[MergeField]:
         with self._audience_exists():
-            rows = self._rows(
+            fields = self._rows(
                 "read the merge fields",
                 self._api.lists.get_list_merge_fields,
                 self._audience_id,
                 key="merge_fields",
                 fields=("tag", "type", "required"),
+                parse=payloads.merge_field,
             )
-            return [payloads.merge_field(row) for row in rows]
+            return list(fields)
 
     def create_merge_field(self, tag: str, name: str) -> MergeField:
         body = {"tag": tag, "name": name, "type": "text", "public": False, "required": False}

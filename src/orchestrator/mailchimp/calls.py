@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.errors import GatewayMisconfigured, NotAtProvider
 from orchestrator.mailchimp.client import ATTEMPTS
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestrator.mailchimp.client import MailchimpClient
+
+Row = TypeVar("Row")
 
 PAGE = 1000
 """most rows in one answer"""
@@ -43,22 +45,27 @@ class Calls:
         method: Callable[..., Any],
         *values: Any,
         key: str,
-        fields: Sequence[str] = (),
+        fields: Sequence[str],
+        parse: Callable[[Mapping[str, Any]], Row],
         **query: Any,
-    ) -> Iterator[Mapping[str, Any]]:
-        """Every row of a collection, a page at a time. ``fields`` are those of a row; () asks for all of them.
+    ) -> Iterator[Row]:
+        """Every row of a collection, a page at a time; ``fields`` are those of a row that are asked for.
 
-        Offsets move under our feet: when the total falls between two pages, rows have left and the next ones have
-        moved up. The next page then begins so much earlier, so a row may come twice but none is passed over.
+        Offsets move under our feet: when the total falls between two pages, rows have left and those behind them have
+        moved up, past the place where the second page begins. It is read again from so much earlier: a row may come
+        twice, but none is passed over.
         """
-        if fields:
-            query["fields"] = [*(f"{key}.{field}" for field in fields), "total_items"]
-        offset, total = 0, 0
+        query["fields"] = [*(f"{key}.{field}" for field in fields), "total_items"]
+        offset, lowest = 0, None
         while True:
-            rows, now = self._page(what, method, *values, key=key, count=PAGE, offset=offset, **query)
+            rows, total = self._page(what, method, *values, key=key, parse=parse, count=PAGE, offset=offset, **query)
+            moved = 0 if lowest is None else max(0, lowest - total)
+            lowest = total if lowest is None else min(lowest, total)
+            if moved and offset:
+                offset = max(0, offset - moved)
+                continue
             yield from rows
-            left = max(0, total - now) if offset else 0
-            offset, total = offset + max(1, len(rows) - left), now
+            offset += len(rows)
             if not rows or offset >= total:
                 return
 
@@ -68,13 +75,14 @@ class Calls:
         method: Callable[..., Any],
         *values: Any,
         key: str,
+        parse: Callable[[Mapping[str, Any]], Row],
         attempts: int = ATTEMPTS,
         **query: Any,
-    ) -> tuple[list[Mapping[str, Any]], int]:
+    ) -> tuple[list[Row], int]:
         """Rows of one page and the total."""
 
-        def read(answer: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], int]:
-            return list(answer[key]), int(answer["total_items"])
+        def read(answer: Mapping[str, Any]) -> tuple[list[Row], int]:
+            return [parse(row) for row in answer[key]], int(answer["total_items"])
 
         return self._client.call(what, method, *values, effect=Effect.READ, read=read, attempts=attempts, **query)
 

@@ -37,9 +37,16 @@ class CampaignCalls(Calls):
             query["since_create_time"] = payloads.since(created_since)
         if status is not None:
             query["status"] = status
-        rows = self._rows("list the campaigns", self._api.campaigns.list, key="campaigns", fields=_PARTS, **query)
+        found = self._rows(
+            "list the campaigns",
+            self._api.campaigns.list,
+            key="campaigns",
+            fields=_PARTS,
+            parse=payloads.campaign,
+            **query,
+        )
         # a campaign that is made meanwhile moves the others back: the last of a page comes again
-        return list({found.id: found for found in map(payloads.campaign, rows)}.values())
+        return list({campaign.id: campaign for campaign in found}.values())
 
     def create_campaign(self, draft: CampaignDraft) -> RemoteCampaign:
         return self._client.call(

@@ -23,7 +23,7 @@ from orchestrator.mailchimp.refusals import means_not_in_segment, refusal_of
 from orchestrator.vocabulary import MailEventKind, MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from orchestrator.gateway import CampaignDraft, MemberWrite
 
@@ -48,12 +48,18 @@ def since(moment: datetime) -> str:
 
 def unique_addresses(emails: Iterable[str]) -> list[str]:
     """Each address once; addresses that differ in letter case only are the same. The first spelling stays."""
-    return list({email.lower(): email for email in reversed(list(emails))}.values())[::-1]
+    unique: dict[str, str] = {}
+    for email in emails:
+        unique.setdefault(email.lower(), email)
+    return list(unique.values())
 
 
 def unique_rows(rows: Sequence[MemberWrite]) -> list[MemberWrite]:
     """Each member once; the first row wins, as at Mailchimp."""
-    return list({row.email.lower(): row for row in reversed(rows)}.values())[::-1]
+    unique: dict[str, MemberWrite] = {}
+    for row in rows:
+        unique.setdefault(row.email.lower(), row)
+    return list(unique.values())
 
 
 def member_row(row: MemberWrite, status: MemberStatus | None = None) -> Json:
@@ -107,11 +113,12 @@ def _moment_or_none(text: str | None) -> datetime | None:
 
 
 def member(row: Mapping[str, Any]) -> Member:
-    """A member as Mailchimp holds it; the reason for leaving may be the person's own words."""
-    word = row["status"]
-    status = MemberStatus(word) if word in MemberStatus else MemberStatus.UNKNOWN
-    reason = scrubbed(str(row.get("unsubscribe_reason") or ""))
-    return Member(row["email_address"], status, _moment_or_none(row.get("last_changed")), reason)
+    """A member as Mailchimp holds it."""
+    try:
+        status = MemberStatus(row["status"])
+    except ValueError:
+        status = MemberStatus.UNKNOWN
+    return Member(row["email_address"], status, _moment_or_none(row.get("last_changed")))
 
 
 def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAnswer:
@@ -196,8 +203,9 @@ def receipt(row: Mapping[str, Any], note_unknown: Callable[[str], None]) -> Rece
     return Receipt(row["email_address"], _BOUNCES.get(status))
 
 
-def activity(row: Mapping[str, Any], note_unknown: Callable[[str], None]) -> Iterator[MailEvent]:
+def activity(row: Mapping[str, Any], note_unknown: Callable[[str], None]) -> list[MailEvent]:
     """What one recipient did. Actions that we do not know are noted."""
+    events = []
     for act in row.get("activity") or ():
         match act["action"], act.get("type"):
             case "open", _:
@@ -209,7 +217,8 @@ def activity(row: Mapping[str, Any], note_unknown: Callable[[str], None]) -> Ite
             case action, sort:
                 note_unknown(f"email activity {action} {sort or ''}".strip())
                 continue
-        yield MailEvent(row["email_address"], kind, moment(act["timestamp"]), str(act.get("url") or ""))
+        events.append(MailEvent(row["email_address"], kind, moment(act["timestamp"]), str(act.get("url") or "")))
+    return events
 
 
 def departure(row: Mapping[str, Any]) -> MailEvent:

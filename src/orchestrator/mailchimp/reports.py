@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.mailchimp import payloads
-from orchestrator.mailchimp.calls import Calls, nothing
+from orchestrator.mailchimp.calls import Calls, Row, nothing
 from orchestrator.mailchimp.client import ATTEMPTS
 from orchestrator.mailchimp.failures import Effect
 
@@ -35,53 +35,55 @@ class ReportCalls(Calls):
         """words of the reports that we do not know, with how often they came"""
 
     def receipts(self, campaign_id: str) -> Iterator[Receipt]:
-        rows = self._report(
-            campaign_id, "recipients", self._api.reports.get_campaign_recipients, "sent_to", ("email_address", "status")
+        yield from self._report(
+            campaign_id,
+            "recipients",
+            self._api.reports.get_campaign_recipients,
+            key="sent_to",
+            fields=("email_address", "status"),
+            parse=lambda row: payloads.receipt(row, self._note_unknown),
         )
-        for row in rows:
-            yield payloads.receipt(row, self._note_unknown)
 
     def mail_events(self, campaign_id: str, since: datetime | None) -> Iterator[MailEvent]:
-        for row in self._activity(campaign_id, since):
-            yield from payloads.activity(row, self._note_unknown)
-        for event in self._departures(campaign_id):
+        yield from self._activity(campaign_id, since)
+        for event in (*self._departures(campaign_id), *self._complaints(campaign_id)):
             # these two reports have no `since` of their own
             if since is None or event.at >= since:
                 yield event
 
     def _departures(self, campaign_id: str) -> Iterator[MailEvent]:
-        """Opt-outs and complaints."""
-        reports = self._api.reports
-        fields = ("email_address", "timestamp")
-        for row in self._report(
-            campaign_id, "opt-outs", reports.get_unsubscribed_list_for_campaign, "unsubscribes", fields
-        ):
-            yield payloads.departure(row)
-        # comes whole: the client has no paging for it
-        complaints: list[Mapping[str, Any]] = self._client.call(
+        return self._report(
+            campaign_id,
+            "opt-outs",
+            self._api.reports.get_unsubscribed_list_for_campaign,
+            key="unsubscribes",
+            fields=("email_address", "timestamp"),
+            parse=payloads.departure,
+        )
+
+    def _complaints(self, campaign_id: str) -> list[MailEvent]:
+        """Whole: the client has no paging for them."""
+        return self._client.call(
             f"read the complaints of the campaign {campaign_id}",
-            reports.get_campaign_abuse_reports,
+            self._api.reports.get_campaign_abuse_reports,
             campaign_id,
             effect=Effect.READ,
-            read=lambda answer: list(answer["abuse_reports"]),
+            read=lambda answer: [payloads.complaint(row) for row in answer["abuse_reports"]],
         )
-        for row in complaints:
-            yield payloads.complaint(row)
 
-    def _activity(self, campaign_id: str, since: datetime | None) -> Iterator[Mapping[str, Any]]:
-        """Rows of the activity report. A page that fails is asked for again in a smaller size."""
+    def _activity(self, campaign_id: str, since: datetime | None) -> Iterator[MailEvent]:
+        """Events of the activity report. A page that fails is asked for again in a smaller size."""
         query: dict[str, Any] = {"since": payloads.since(since)} if since else {}
-        what = f"read the activity of the campaign {campaign_id}"
-        fields = ["emails.email_address", "emails.activity", "total_items"]
         offset, size = 0, ACTIVITY_PAGE
         while True:
             try:
-                rows, total = self._page(
-                    what,
+                recipients, total = self._page(
+                    f"read the activity of the campaign {campaign_id}",
                     self._api.reports.get_email_activity_for_campaign,
                     campaign_id,
                     key="emails",
-                    fields=fields,
+                    parse=lambda row: payloads.activity(row, self._note_unknown),
+                    fields=["emails.email_address", "emails.activity", "total_items"],
                     count=size,
                     offset=offset,
                     attempts=2 if size > _SMALLEST_ACTIVITY_PAGE else ATTEMPTS,
@@ -95,17 +97,30 @@ class ReportCalls(Calls):
             except NotAtProvider:
                 self._raise_if_only_late(campaign_id)
                 raise
-            yield from rows
-            offset += len(rows)
-            if not rows or offset >= total:
+            for events in recipients:
+                yield from events
+            offset += len(recipients)
+            if not recipients or offset >= total:
                 return
 
     def _report(
-        self, campaign_id: str, name: str, method: Callable[..., Any], key: str, fields: tuple[str, ...]
-    ) -> Iterator[Mapping[str, Any]]:
+        self,
+        campaign_id: str,
+        name: str,
+        method: Callable[..., Any],
+        *,
+        key: str,
+        fields: tuple[str, ...],
+        parse: Callable[[Mapping[str, Any]], Row],
+    ) -> Iterator[Row]:
         try:
             yield from self._rows(
-                f"read the {name} of the campaign {campaign_id}", method, campaign_id, key=key, fields=fields
+                f"read the {name} of the campaign {campaign_id}",
+                method,
+                campaign_id,
+                key=key,
+                fields=fields,
+                parse=parse,
             )
         except NotAtProvider:
             self._raise_if_only_late(campaign_id)

@@ -10,6 +10,7 @@ from orchestrator.mailchimp import payloads
 from orchestrator.mailchimp.calls import Calls, nothing
 from orchestrator.mailchimp.failures import Effect
 from orchestrator.mailchimp.refusals import means_no_email_matches
+from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,15 +21,16 @@ class SegmentCalls(Calls):
 
     def segments(self) -> list[StaticSegment]:
         with self._audience_exists():
-            rows = self._rows(
+            segments = self._rows(
                 "read the static segments",
                 self._api.lists.list_segments,
                 self._audience_id,
                 key="segments",
                 fields=("id", "name", "member_count"),
+                parse=payloads.static_segment,
                 type="static",
             )
-            return [payloads.static_segment(row) for row in rows]
+            return list(segments)
 
     def create_segment(self, name: str, emails: Sequence[str] = ()) -> StaticSegment:
         """Addresses that the audience does not have are left out by Mailchimp: read the members back."""
@@ -72,16 +74,17 @@ class SegmentCalls(Calls):
         return answer
 
     def segment_members(self, segment_id: int) -> Iterator[str]:
-        for row in self._rows(
+        for member in self._rows(
             "read the members of a static segment",
             self._api.lists.get_segment_members_list,
             self._audience_id,
             str(segment_id),
             key="members",
             fields=("email_address", "status"),
+            parse=payloads.member,
         ):
-            if row["status"] == "subscribed":
-                yield row["email_address"].lower()
+            if member.status is MemberStatus.SUBSCRIBED:
+                yield member.email.lower()
 
     def delete_segment(self, segment_id: int) -> None:
         try:

@@ -3,7 +3,7 @@
 Written from Mailchimp's published description and from observed facts, and from nothing else: it imports
 nothing of the rest of this project, so that it cannot share its misunderstandings.
 
-``state``, ``storage``      what an account holds; the file it survives restarts in
+``audience``, ``state``     what an account holds; ``storage``: the file it survives restarts in
 ``people``, ``values``      what may happen to a member; which merge values are accepted
 ``recipients``, ``sending`` who a segment means; campaigns become deliveries
 ``merge_tags``, ``letter``  what ``*|TAG|*`` means; one delivery as its recipient sees it

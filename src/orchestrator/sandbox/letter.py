@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 _UNSUBSCRIBE = "*|UNSUB|*"
 _DATE_LETTERS = {
-    **{"d": "%d", "D": "%a", "l": "%A", "m": "%m", "M": "%b", "F": "%B", "Y": "%Y", "y": "%y"},
-    **{"H": "%H", "h": "%I", "i": "%M", "s": "%S", "A": "%p"},
+    "d": "%d",
+    "D": "%a",
+    "l": "%A",
+    "m": "%m",
+    "M": "%b",
+    "F": "%B",
+    "Y": "%Y",
+    "y": "%y",
+    "H": "%H",
+    "h": "%I",
+    "i": "%M",
+    "s": "%S",
+    "A": "%p",
 }
 _HTML_FOOTER = """
 <center><table width="100%" style="background:#ffffff;border-top:1px solid #e5e5e5" role="presentation"><tr>

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from orchestrator.sandbox.letter import Mail, subject, write
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Account, Delivery, Json, Letter
+    from orchestrator.sandbox.audience import Json
+    from orchestrator.sandbox.state import Account, Delivery, Letter
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,16 @@ class SentMail:
 
     def as_json(self, *, content: bool = True) -> Json:
         """``content`` False leaves out ``html`` and ``text``."""
-        names = ("id", "campaign_id", "campaign_title", "audience_id", "member_id", "email", "sent_at", "test")
+        names: tuple[str, ...] = (
+            "id",
+            "campaign_id",
+            "campaign_title",
+            "audience_id",
+            "member_id",
+            "email",
+            "sent_at",
+            "test",
+        )
         names += ("status", "opens", "unsubscribed_at", "spam_at", "subject", "preview_text", "from_name")
         names += ("reply_to", "to", *(("html", "text") if content else ()))
         shown = {name: getattr(self, name) for name in names}

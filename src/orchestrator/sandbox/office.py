@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from orchestrator.sandbox import outside
 from orchestrator.sandbox.api import members
 from orchestrator.sandbox.api.call import new_audience
+from orchestrator.sandbox.audience import Audience, Json, Member, stamp
 from orchestrator.sandbox.mailbox import SentMail, search
 from orchestrator.sandbox.sending import advance
-from orchestrator.sandbox.state import Account, Audience, Delivery, Json, Member, stamp
+from orchestrator.sandbox.state import Account, Delivery
 from orchestrator.sandbox.storage import Saver, load
 from orchestrator.sandbox.webhook_post import Postman
 

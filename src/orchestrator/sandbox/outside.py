@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import people
 from orchestrator.sandbox.addresses import REFUSALS
+from orchestrator.sandbox.audience import stamp
 from orchestrator.sandbox.people import Change, Desk
-from orchestrator.sandbox.state import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from orchestrator.sandbox.state import Account, Audience, Delivery, Json, Member, Segment
+    from orchestrator.sandbox.audience import Audience, Json, Member, Segment
+    from orchestrator.sandbox.state import Account, Delivery
 
 BY_PERSON = "NORMAL (Didn't give a reason)"
 

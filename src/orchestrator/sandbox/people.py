@@ -6,16 +6,17 @@ The API may not subscribe somebody who left (compliance state), touch a cleaned 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import problems
 from orchestrator.sandbox.addresses import check_address, subscriber_hash
-from orchestrator.sandbox.state import Account, Audience, Json, Member, News, Segment, stamp
+from orchestrator.sandbox.audience import Audience, Json, Member, Segment, stamp
+from orchestrator.sandbox.state import Account, News
 from orchestrator.sandbox.values import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 BY_ADMIN = "N/A (Unsubscribed by an admin)"

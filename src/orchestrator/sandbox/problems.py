@@ -31,7 +31,7 @@ TRIGGERS: Mapping[str, tuple[int, str]] = {
 """what the request header ``X-Trigger-Error`` may name"""
 
 
-class Problem(Exception):  # noqa: N818 (Mailchimp's own word for it)
+class Problem(Exception):
     """One refusal. ``errors`` are ``(field, message)``; ``typed=False`` leaves ``type`` out, as member errors do."""
 
     def __init__(

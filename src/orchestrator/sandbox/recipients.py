@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.sandbox.problems import invalid
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Campaign, Json, Segment
+    from orchestrator.sandbox.audience import Audience, Json, Segment
+    from orchestrator.sandbox.state import Campaign
 
 CONDITIONS_AT_MOST = 10
 

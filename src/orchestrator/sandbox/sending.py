@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from orchestrator.sandbox.audience import stamp
 from orchestrator.sandbox.recipients import campaign_recipients, recipient_count
-from orchestrator.sandbox.state import Delivery, Letter, News, stamp
+from orchestrator.sandbox.state import Delivery, Letter, News
 
 if TYPE_CHECKING:
+    from orchestrator.sandbox.audience import Audience, Json
     from orchestrator.sandbox.rules import Rules
-    from orchestrator.sandbox.state import Account, Audience, Campaign, Json
+    from orchestrator.sandbox.state import Account, Campaign
 
 COUNTS_AS_SENT = 10
 """fewest recipients that move an audience's "campaign last sent" """

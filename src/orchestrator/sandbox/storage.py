@@ -10,27 +10,18 @@ import os
 import threading
 import time
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.sandbox.state import (
-    Account,
-    Audience,
-    Campaign,
-    Delivery,
-    Folder,
-    Letter,
-    Member,
-    MergeField,
-    Segment,
-    Webhook,
-)
+from orchestrator.sandbox.audience import Audience, Member, MergeField, Segment, Webhook
+from orchestrator.sandbox.state import Account, Campaign, Delivery, Folder, Letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FORMAT = 1
-_TRANSIENT = {"moving", "news", "subscribed", "tags"}
+_INDEXES: dict[type, set[str]] = {Account: {"moving", "news"}, Audience: {"subscribed"}, Member: {"tags"}}
+"""made anew from the rest on loading"""
 
 
 def load(path: Path) -> Account | None:
@@ -95,7 +86,8 @@ class Saver(threading.Thread):
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TRANSIENT}
+    left_out = _INDEXES.get(type(value), set())
+    return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in left_out}
 
 
 def _by_number(raw: dict[str, Any], make: Callable[..., Any]) -> dict[int, Any]:

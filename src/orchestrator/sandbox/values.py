@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.sandbox.problems import Problem, invalid, merge_fields_invalid
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Json, MergeField
+    from orchestrator.sandbox.audience import Audience, Json, MergeField
 
 TEXT_BYTES = 255
 TYPES = ("text", "number", "address", "phone", "date", "url", "imageurl", "radio", "dropdown", "birthday", "zip")
 _ADDRESS_PARTS = ("addr1", "city", "state", "zip")
 _REQUIRED = "Please enter a value"
+_URL = (r"https?://[^\s/]+\S*", "Please enter a valid url")
+_FORMS = {
+    "birthday": (r"(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])", "Please enter a valid birthday"),
+    "zip": (r"\d{5}", "Please enter a zip code (5 digits)"),
+    "url": _URL,
+    "imageurl": _URL,
+}
 
 
 def merged(audience: Audience, current: Json, given: Json, *, skip_validation: bool) -> Json:
@@ -92,12 +99,8 @@ def _accept(merge_field: MergeField, value: Any) -> Any:
             raise ValueError("Please enter a value")
         case "date":
             return _date(str(value))
-        case "birthday":
-            return _matching(str(value), r"(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])", "Please enter a valid birthday")
-        case "zip":
-            return _matching(str(value), r"\d{5}", "Please enter a zip code (5 digits)")
-        case "url" | "imageurl":
-            return _matching(str(value), r"https?://[^\s/]+\S*", "Please enter a valid url")
+        case "birthday" | "zip" | "url" | "imageurl":
+            return _matching(str(value), *_FORMS[merge_field.type])
         case "radio" | "dropdown":
             if str(value) not in merge_field.options.get("choices", []):
                 raise ValueError("Please select one of the available choices")

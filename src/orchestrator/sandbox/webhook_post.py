@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 import requests
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Account, Json, News, Webhook
+    from orchestrator.sandbox.audience import Json, Webhook
+    from orchestrator.sandbox.state import Account, News
 
 PATIENCE = 10.0
 """seconds a receiver has for its answer"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
@@ -43,6 +43,7 @@ from orchestrator.segments.tree import (
     type_of,
     walk,
 )
+from orchestrator.segments.truth import value_of
 
 if TYPE_CHECKING:
     from orchestrator.contacts.measures import CustomColumn
@@ -56,7 +57,8 @@ COMPARISONS: Mapping[type[exp.Expr], Operator] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-SUMS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+SUMS: Mapping[type[exp.Expr], Literal["+", "-", "*"]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+MAX_DECIMALS = 12
 PARTS: Mapping[type[exp.Expr], frozenset[str]] = {
     exp.And: frozenset({"this", "expression"}),
     exp.Or: frozenset({"this", "expression"}),
@@ -89,7 +91,7 @@ class Expression:
     """names in ``in_segment``"""
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _Refused(Exception):
     def __init__(self, node: exp.Expr, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.node, self.message, self.hint = node, message, hint
@@ -145,7 +147,7 @@ def problem_at(definition: SegmentDefinition, fault: Fault) -> Problem:
 
 
 def _syntax_fault(error: ParseError, words: Words) -> Fault:
-    """sqlglot says line and end column of the token that it stumbled over."""
+    """Sqlglot says line and end column of the token that it stumbled over."""
     detail = error.errors[0] if error.errors else {}
     place = next((t for t in words.tokens if (t.line, t.col) == (detail.get("line"), detail.get("col"))), None)
     if place is None or not words.tokens:
@@ -207,6 +209,8 @@ class _Reader:
             case exp.Add() | exp.Sub() | exp.Mul():
                 return self._arithmetic(node)
             case exp.Is():
+                if type(node.expression) is not exp.Null:
+                    raise _Refused(node, "after `is` comes `null` or `not null`", "Compare with = instead.")
                 return IsNull(self._operand(node.this))
             case exp.Like():
                 return self._like(node)
@@ -243,13 +247,15 @@ class _Reader:
         left, right = self._operand(node.this), self._operand(node.expression)
         self._check_numeric(node, left)
         self._check_numeric(node, right)
-        match node:
-            case exp.Add():
-                return Arithmetic("+", left, right)
-            case exp.Sub():
-                return Arithmetic("-", left, right)
-            case _:
-                return Arithmetic("*", left, right)
+        calculated = Arithmetic(SUMS[type(node)], left, right)
+        decimals = _decimals(calculated)
+        if decimals > MAX_DECIMALS:
+            raise _Refused(node, f"this calculation needs {decimals} decimals; the limit is {MAX_DECIMALS}")
+        if isinstance(left, Number) and isinstance(right, Number):
+            value = value_of(calculated, {})
+            assert isinstance(value, Fraction)
+            return Number(value, decimals)
+        return calculated
 
     def _like(self, node: exp.Like) -> Condition:
         operand, pattern = self._operand(node.this), self._read(node.expression)
@@ -331,6 +337,18 @@ def _literal(node: exp.Literal) -> Number | Text:
     if node.is_string:
         return Text(written)
     return Number(Fraction(written), len(written.partition(".")[2]))
+
+
+def _decimals(operand: Operand) -> int:
+    match operand:
+        case Number(_, decimals):
+            return decimals
+        case Arithmetic("*", left, right):
+            return _decimals(left) + _decimals(right)
+        case Arithmetic(_, left, right):
+            return max(_decimals(left), _decimals(right))
+        case _:
+            return 2 if operand.type is ValueType.MONEY else 0
 
 
 def _chain(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.contacts.measures import (
     Bought,
+    BoughtBy,
     EventAge,
     EventCount,
     EventMention,
@@ -44,9 +45,10 @@ class Function:
 
 def _bought(arguments: list[str]) -> Measure:
     by, value, period = arguments
-    if by == "product" or by == "category" or by == "brand":  # noqa: PLR1714 - narrows the type
-        return Bought(by, value, period)
-    raise ValueError(f"bought('{by}', …) is not possible: it takes 'product', 'category' or 'brand'")
+    columns: dict[str, BoughtBy] = {"product": "product", "category": "category", "brand": "brand"}
+    if by not in columns:
+        raise ValueError(f"bought('{by}', …) is not possible: it takes 'product', 'category' or 'brand'")
+    return Bought(columns[by], value, period)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -78,8 +80,8 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "bought": Function(
         "bought('category', 'Pumps', last_365_days)", ("text", "text", "period?"), ValueType.BOOLEAN, "", "purchases",
-        "order_lines, products", NEVER_NULL_FLAG, "a completed order holds such a product ('product', 'category' or 'brand')",
-        _bought,
+        "order_lines, products", NEVER_NULL_FLAG,
+        "a completed order holds such a product ('product', 'category' or 'brand')", _bought,
     ),
     "interested_in": Function(
         "interested_in('pumps')", ("text",), ValueType.BOOLEAN, "", "others", "contacts.interests", NEVER_NULL_FLAG,

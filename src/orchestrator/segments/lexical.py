@@ -68,9 +68,7 @@ INSTEAD = {
     "`": "Field names stand without quotes.",
 }
 SQL_WORDS = frozenset(
-    "select from where having group order limit union exists any all case when then else end cast collate glob regexp "
-    "similar ilike rlike interval extract over partition current_date current_timestamp now div mod xor contains "
-    "escape distinct join on values drop delete insert update create alter with unknown symmetric array".split()
+    ["select", "from", "where", "having", "group", "order", "limit", "union", "exists", "any", "all", "case", "when", "then", "else", "end", "cast", "collate", "glob", "regexp", "similar", "ilike", "rlike", "interval", "extract", "over", "partition", "current_date", "current_timestamp", "now", "div", "mod", "xor", "contains", "escape", "distinct", "join", "on", "values", "drop", "delete", "insert", "update", "create", "alter", "with", "unknown", "symmetric", "array"]
 )
 CURLY_QUOTES = "‘’‚‛“”„‟«»‹›´′″"  # as word processors write them
 _ALLOWED = re.compile(r"[A-Za-z0-9_ \t\r\n'()=<>!+\-*.,]")
@@ -135,6 +133,8 @@ def _refuse_characters(text: str, faults: list[Fault]) -> str:
                 )
                 end = len(text)
                 clean[position:end] = " " * (end - position)
+            elif "\x00" in text[position:end]:
+                faults.append(Fault(position, end - position, "this text holds a NUL character", "Remove it."))
             position = end
         elif text.startswith("--", position):
             end = text.find("\n", position)
@@ -146,8 +146,8 @@ def _refuse_characters(text: str, faults: list[Fault]) -> str:
         else:
             fault, instead = _refused(text, position)
             faults.append(fault)
-            clean[position : position + fault.width] = instead
-            position += fault.width
+            clean[fault.start : fault.start + fault.width] = instead
+            position = fault.start + fault.width
     return "".join(clean)
 
 
@@ -167,20 +167,34 @@ def _refused(text: str, start: int) -> tuple[Fault, str]:
         )
         return fault, "'" + re.sub(r"[^\w ]", " ", quoted) + "'"
     if character in CURLY_QUOTES:
-        width = 1
-        return Fault(
-            start, width, f"{character} (U+{ord(character):04X}) is a typographic quote", "Texts stand in straight single quotes: 'text'."
-        ), " "  # fmt: skip
-    if character.isalpha() or not character.isascii():
+        inside = re.compile(rf"[^\n{CURLY_QUOTES}]*").match(text, start + 1)
+        assert inside is not None
+        end = inside.end()
+        fault = Fault(
+            start, end + 1 - start, f"{character} (U+{ord(character):04X}) is a typographic quote", "Texts stand in straight single quotes: 'text'."
+        )  # fmt: skip
+        if end < len(text) and text[end] in CURLY_QUOTES:
+            return fault, "'" + re.sub(r"[^\w ]", " ", inside[0]) + "'"
+        return Fault(start, 1, fault.message, fault.hint), " "
+    if not character.isascii():
         end = start + 1
-        while end < len(text) and not text[end].isascii() and text[end] not in CURLY_QUOTES:
-            end += 1
+        if character.isalpha():  # the whole word: half of it would be reported as an unknown field
+            while start and re.match(r"\w", text[start - 1]):
+                start -= 1
+            while end < len(text) and re.match(r"\w", text[end]):
+                end += 1
         name = unicodedata.name(character, "a character without a name").lower()
         return Fault(
             start, end - start, f"{text[start:end]!r} is not part of the language: U+{ord(character):04X}, {name}",
             "Names are made of a to z, 0 to 9 and _; text of any kind stands in single quotes.",
         ), " " * (end - start)  # fmt: skip
-    return Fault(start, 1, f'"{character}" is not part of the language', INSTEAD.get(character, "")), " "
+    end = start
+    while end < len(text) and text[end] == character:
+        end += 1
+    written = text[start:end]
+    return Fault(start, end - start, f'"{written}" is not part of the language', INSTEAD.get(character, "")), " " * (
+        end - start
+    )
 
 
 def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping[str, CustomColumn]) -> int:

@@ -89,6 +89,11 @@ class CanonicalTable:
         return {column.name: column for column in self.columns}
 
     @property
+    def stored_key(self) -> tuple[str, ...]:
+        """The columns of the database that identify a row."""
+        return tuple(self.by_name[name].stored for name in self.key)
+
+    @property
     def references(self) -> tuple[Column, ...]:
         """The columns that hold keys of other tables."""
         return tuple(column for column in self.columns if column.refers_to)

@@ -52,7 +52,8 @@ def last_good_import(connection: Connection, settings: Settings) -> datetime | N
 
 def _of_files(found: dict[str, tuple[int | None, str | None]]) -> list[int | None]:
     good = [good_at for good_at, failure in found.values() if failure is None and good_at is not None]
-    return [max(good, default=None), *(good_at for good_at, failure in found.values() if failure is not None)]
+    failed = [good_at for good_at, failure in found.values() if failure is not None]
+    return [max(good), *failed] if good else failed or [None]
 
 
 def read_watermark(connection: Connection, source: str, table: str) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from orchestrator.errors import DataError
 from orchestrator.sources import watermark
@@ -133,8 +133,11 @@ def _engine(source: SqlSource, root: Path) -> Engine:
             f'The source "{source.name}" needs the Python package "{fault.name}" to talk to '
             f"{url.get_backend_name()}. Install it beside the orchestrator."
         ) from fault
-    except SQLAlchemyError as fault:
-        raise DataError(f'The url of source "{source.name}" cannot be used: {type(fault).__name__}.') from fault
+    except NoSuchModuleError as fault:
+        raise DataError(
+            f'The url of source "{source.name}" begins with {url.drivername}, which is no database that we know. '
+            "Write it like postgresql+psycopg://user:password@host/name."
+        ) from fault
 
 
 def _resolved(source: SqlSource, root: Path) -> str:

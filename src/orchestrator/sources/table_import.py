@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import DataError
 from orchestrator.sources import journal, watermark
+from orchestrator.sources.judge import Judge
 from orchestrator.sources.merge import Merge
 from orchestrator.sources.report import KEPT_REJECTS, Progress, Reject, TableCounts
 from orchestrator.sources.rows import BadRow, RowReader, lay_out
@@ -118,20 +119,23 @@ class TableImport:
         if reading.rows == 0 and not self.feed.partial and not self.force:
             self._refuse_emptiness(connection, file)
         merge = Merge(connection, table, staging, layout.given)
-        merged = merge.run()
+        judge = Judge(connection, table, staging, layout.given)
+        merge.lock()
+        good, faulty = judge.judge()
+        inserted, updated = merge.store()
         rejects = reading.rejects + [
             Reject(source, table.name, file, line, column, reason)
-            for line, column, reason in merge.faults(limit=KEPT_REJECTS)
+            for line, column, reason in judge.faults(limit=KEPT_REJECTS)
         ]
         rejects = sorted(rejects, key=lambda reject: reject.line)[:KEPT_REJECTS]
         mark = since
         if layout.mark is not None and not self.keep_watermark:
-            waiting = [watermark.decode(written) for written in merge.waiting_marks()]
+            waiting = [watermark.decode(written) for written in judge.waiting_marks()]
             mark = watermark.advance(since, reading.greatest, waiting)
         journal.record_rejects(connection, source, table.name, rejects, at=self.now)
         journal.record_good(connection, source, table.name, at=self.now, rows=reading.rows, mark=mark)
-        rejected = reading.rejected + merged.faulty
-        return TableCounts(reading.rows, merged.inserted, merged.updated, merged.unchanged, rejected), rejects
+        unchanged = good - inserted - updated
+        return TableCounts(reading.rows, inserted, updated, unchanged, reading.rejected + faulty), rejects
 
     def _refuse_emptiness(self, connection: Connection, file: str) -> None:
         target = self.feed.table.target

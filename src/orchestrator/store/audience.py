@@ -10,7 +10,6 @@ from sqlmodel import col
 
 from orchestrator.clock import to_epoch
 from orchestrator.store.tables import AudienceMember, AudienceTag, PullMark, Segment
-from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.gateway import Member
     from orchestrator.store.database import Database
+    from orchestrator.vocabulary import MemberStatus
 
 PAGE = 5000
 WORD_BITS = 62
@@ -162,9 +162,13 @@ def opted_out_members(database: Database) -> list[tuple[int, str, str]]:
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def tag_differences(database: Database, word: int, synced: int) -> Iterator[list[TagDifference]]:
-    """Subscribed members with consent whose tags differ from their memberships, in pages by contact."""
+def tag_differences(database: Database, word: int, synced: int, left_alone: int) -> Iterator[list[TagDifference]]:
+    """Subscribed members with consent whose tags differ from their memberships, in pages by contact.
+
+    ``synced``: bits that are carried as tags; ``left_alone``: bits of which nothing is changed.
+    """
     after = 0
+    considered = ((1 << WORD_BITS) - 1) & ~left_alone
     query = text(
         "SELECT c.id, c.email, coalesce(w.mask, 0) & :synced AS want, coalesce(t.mask, 0) & :considered AS have "
         "FROM contact c JOIN audience_member m ON m.email_key = c.email_key AND m.status = 'subscribed' "
@@ -214,7 +218,7 @@ def segment_bits(connection: Connection) -> dict[str, tuple[int, int]]:
 def remote_tags(connection: Connection) -> dict[int, int]:
     """Segment id -> id of its static segment at the provider."""
     rows = connection.execute(select(col(AudienceTag.segment), col(AudienceTag.remote_id)))
-    return {segment: remote for segment, remote in rows if segment is not None}
+    return dict(rows.tuples())
 
 
 # -- what the provider confirmed

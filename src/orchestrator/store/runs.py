@@ -156,7 +156,8 @@ def occurrence_exists(connection: Connection, campaign: str, scheduled_for: int)
 
 def get_run(connection: Connection, run: int) -> Run:
     """A run by id."""
-    return _detached(connection, _select(Run).where(col(Run.id) == run))[0]
+    found: Run = _detached(connection, _select(Run).where(col(Run.id) == run))[0]
+    return found
 
 
 def set_run(connection: Connection, run: Run, **values: object) -> None:
@@ -244,6 +245,28 @@ def slot_values(connection: Connection, mailing: int) -> list[tuple[int, str, di
         .where(col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(col(Send.contact)))]
+
+
+def outcomes(connection: Connection, run: int) -> list[dict[str, Any]]:
+    """Every contact of a run: decision, reason, where and when it was sent, bounce, slot values."""
+    query = text(
+        "SELECT c.key AS contact_id, s.decision, s.reason, s.sent_at, s.bounce, s.not_before, "
+        "m.remote_campaign AS mailchimp_id FROM send s JOIN contact c ON c.id = s.contact "
+        "LEFT JOIN mailing m ON m.id = s.mailing WHERE s.run = :run ORDER BY c.key"
+    )
+    return [dict(row) for row in connection.execute(query, {"run": run}).mappings()]
+
+
+def latest_send(connection: Connection, campaign: str, contact: int) -> dict[str, Any] | None:
+    """The newest decision of a campaign about a contact."""
+    query = text(
+        "SELECT r.name AS run, r.scheduled_for, r.state, s.decision, s.reason, s.decided_at, s.sent_at, s.bounce, "
+        "s.entered_at, s.not_before, s.slots, m.remote_campaign AS mailchimp_id, m.subject FROM send s "
+        "JOIN run r ON r.id = s.run LEFT JOIN mailing m ON m.id = s.mailing "
+        "WHERE s.campaign = :campaign AND s.contact = :contact ORDER BY r.scheduled_for DESC, r.id DESC LIMIT 1"
+    )
+    row = connection.execute(query, {"campaign": campaign, "contact": contact}).mappings().first()
+    return dict(row) if row is not None else None
 
 
 # -- mailings

@@ -80,8 +80,8 @@ def compile_document(
     Gaps are numbered through subject, preheader, source and text.
     """
     tokens = _Tokens([outline for outline in (subject, preheader, source, text) if outline is not None])
-    subject_source = tokens.source(subject)
-    preheader_source = tokens.source(preheader) if preheader is not None else None
+    subject_source = _one_line(tokens.source(subject))
+    preheader_source = _one_line(tokens.source(preheader)) if preheader is not None else None
     page = tokens.source(source)
     places = dict(enumerate(place for outline in tokens.outlines for place in outline.places))
     page = _from_mjml(page, language) if kind == "mjml" else _INLINER.inline(page)
@@ -124,6 +124,10 @@ class _Tokens:
     def parts(self, source: str) -> Parts:
         found = self.pattern.split(source)
         return tuple(int(part) if index % 2 else part for index, part in enumerate(found) if index % 2 or part)
+
+
+def _one_line(source: str) -> str:
+    return re.sub(r"[ \t\r\n]+", " ", source).strip(" ")
 
 
 def _from_mjml(source: str, language: str) -> str:

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 # no user name: a link such as https://ours.example@elsewhere.example is not one of ours
 _HOST = re.compile(r"https?://([^/?#:@\\\s]+)(?::\d+)?(?:[/?#]|\Z)", re.IGNORECASE)
-_PARAMETERS = {
-    "source": "utm_source",
-    "medium": "utm_medium",
-    "campaign": "utm_campaign",
-    "term": "utm_term",
-    "content": "utm_content",
-    "id": "utm_id",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class Utm:
             return cls()
         named = {"utm_source": "newsletter", "utm_medium": "email"}
         for key, value in values.items():
-            named[_PARAMETERS.get(key, key)] = value
+            named[f"utm_{key.removeprefix('utm_')}"] = value
         domains = frozenset(domain.lower().removeprefix("www.") for domain in own_domains)
         return cls(tuple((quote(key), quote(value, safe="")) for key, value in named.items() if value), domains)
 

@@ -16,7 +16,7 @@ from markupsafe import escape
 from orchestrator.templates import html_context
 from orchestrator.templates.faults import Site
 from orchestrator.templates.pieces import MarkupPieces, TagText, TextPieces
-from orchestrator.templates.safe_values import Place, safe_value, without_tags
+from orchestrator.templates.safe_values import Place, constant_text, safe_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,13 +104,13 @@ class OutlineReader:
             return self._constant(node, str(escape(value)) if self._markup else str(value), site)
         elif hasattr(value, "__html__"):
             source = str(value.__html__())
-            if self._markup and "<" in source:
-                return self._constant(node, without_tags(source), site)
+            if self._markup and ("<" in source or node.place is Place.CONSTANT):
+                return self._constant(node, constant_text(source), site)
             text = html.unescape(source) if self._markup else source
         else:
             text = _text_of(value, site)
         if node.place is Place.CONSTANT:
-            return self._constant(node, str(escape(without_tags(text))) if text else "", site)
+            return self._constant(node, str(escape(constant_text(text))) if text else "", site)
         values.append(safe_value(text, node.place))
         return node.gap or self._gap(node, site)
 

@@ -20,7 +20,7 @@ from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironm
 from orchestrator.templates.faults import TemplateError, at_line, located
 from orchestrator.templates.formats import Formats, locale_of
 from orchestrator.templates.links import ACTIVE, Utm
-from orchestrator.templates.mail import Rendered, Skeleton
+from orchestrator.templates.mail import Rendered, RenderedEmail, Skeleton
 from orchestrator.templates.outline import Outline, OutlineReader
 from orchestrator.templates.pieces import PieceContext
 from orchestrator.templates.sources import all_sources, source_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.problems import Problem
+
+__all__ = ["Rendered", "RenderedEmail", "Skeleton", "TemplateLibrary", "TemplateSettings"]
 
 _MOST_SKELETONS = 4096
 _COMPILED_AT_HAND = 256

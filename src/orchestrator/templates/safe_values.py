@@ -19,7 +19,7 @@ in addresses (``href``, ``src``, …)
     other than http, https, mailto, tel, sms or cid (``javascript:``, ``data:``) becomes ``#``
 
 A value that is markup (it went through ``| safe`` or comes from a macro) and holds a ``<`` is part of the
-template's logic, not a value; only Mailchimp tags are taken out of it.
+template's logic, not a value; only Mailchimp tags and control characters are taken out of it.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ _CHANGES = r"""[<>|*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|&(?! )|\A\s|\s\
 _SUSPECT = re.compile(_CHANGES)
 _SUSPECT_IN_ATTRIBUTE = re.compile(rf"""["']|{_CHANGES}""")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # the pattern by which html.unescape looks for entities, numeric ones first
 _ENTITY = re.compile(r"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")
@@ -82,6 +83,11 @@ def safe_value(value: str, place: Place) -> str:
     if value.endswith(" "):
         value = value[:-1] + _NO_BREAK_SPACE
     return value
+
+
+def constant_text(value: str) -> str:
+    """A value that becomes template text: without tags, and without what no document can hold. Lines stay lines."""
+    return without_tags(_SURROGATE.sub("", _UNPRINTABLE.sub(" ", value)))
 
 
 def without_tags(value: str) -> str:

@@ -9,7 +9,7 @@ from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route
 from orchestrator.sandbox.state import Folder
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Json
+    from orchestrator.sandbox.audience import Audience, Json
 
 
 def _ping(_: Call) -> Answer:
@@ -69,7 +69,10 @@ def _render(call: Call, audience: Audience, *, total_contacts: bool = False) -> 
         "permission_reminder": "You are a customer of ours.",
         "use_archive_bar": False,
         "campaign_defaults": {
-            **{"from_name": company, "from_email": "hello@sandbox.example", "subject": "", "language": "en"},
+            "from_name": company,
+            "from_email": "hello@sandbox.example",
+            "subject": "",
+            "language": "en",
         },
         "date_created": audience.created_at,
         "list_rating": 0,

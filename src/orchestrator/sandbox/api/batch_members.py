@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrator.sandbox import people, problems
 from orchestrator.sandbox.addresses import subscriber_hash
 from orchestrator.sandbox.api.call import Answer, Body, Call, Route
-from orchestrator.sandbox.api.members import change_of, render, tag_names
+from orchestrator.sandbox.api.members import change_of, render_in_batch, tag_names
 from orchestrator.sandbox.people import STATUSES, Desk
 from orchestrator.sandbox.problems import Problem
-from orchestrator.sandbox.state import Json, Member
+
+if TYPE_CHECKING:
+    from orchestrator.sandbox.audience import Json, Member
 
 ROWS = 500
 
@@ -52,8 +56,8 @@ def _batch(call: Call) -> Answer:
     audience = desk.audience
     return Answer(
         body={
-            "new_members": [render(audience, member) for member in added],
-            "updated_members": [render(audience, member) for member in updated],
+            "new_members": [render_in_batch(audience, member) for member in added],
+            "updated_members": [render_in_batch(audience, member) for member in updated],
             "errors": errors,
             "total_created": len(added),
             "total_updated": len(updated),

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.sandbox import problems
+from orchestrator.sandbox.audience import Audience, Json, Member, MergeField, Segment, stamp
 from orchestrator.sandbox.people import Desk
-from orchestrator.sandbox.state import Audience, Campaign, Json, Member, MergeField, Segment, stamp
 from orchestrator.sandbox.values import json_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.sandbox.rules import Rules
-    from orchestrator.sandbox.state import Account
+    from orchestrator.sandbox.state import Account, Campaign
 
 COUNT, MOST = 10, 1000
 
@@ -145,7 +145,8 @@ class Body:
         self.value: Json = value
 
     def text(self, name: str) -> str | None:
-        return self._typed(name, str, "string")
+        found: str | None = self._typed(name, str, "string")
+        return found
 
     def needed(self, name: str) -> str:
         text = self.text(name)
@@ -154,16 +155,20 @@ class Body:
         return text
 
     def flag(self, name: str) -> bool | None:
-        return self._typed(name, bool, "boolean")
+        found: bool | None = self._typed(name, bool, "boolean")
+        return found
 
     def integer(self, name: str) -> int | None:
-        return self._typed(name, int, "integer")
+        found: int | None = self._typed(name, int, "integer")
+        return found
 
     def part(self, name: str) -> Json | None:
-        return self._typed(name, dict, "object")
+        found: Json | None = self._typed(name, dict, "object")
+        return found
 
     def items(self, name: str) -> list[Any] | None:
-        return self._typed(name, list, "array")
+        found: list[Any] | None = self._typed(name, list, "array")
+        return found
 
     def texts(self, name: str) -> list[str] | None:
         found = self.items(name)
@@ -205,8 +210,14 @@ def new_audience(account: Account, audience_id: str, at: str) -> Audience:
         MergeField(4, "PHONE", "Phone Number", type="phone", display_order=5, options={"phone_format": "none"}),
     )
     contact = {
-        **{"company": "Sandbox Ltd", "address1": "1 Rehearsal Street", "address2": "", "city": "Sampletown"},
-        **{"state": "", "zip": "12345", "country": "SE", "phone": ""},
+        "company": "Sandbox Ltd",
+        "address1": "1 Rehearsal Street",
+        "address2": "",
+        "city": "Sampletown",
+        "state": "",
+        "zip": "12345",
+        "country": "SE",
+        "phone": "",
     }
     audience = Audience(
         audience_id,

@@ -8,7 +8,7 @@ from orchestrator.sandbox import problems, sending
 from orchestrator.sandbox.addresses import check_address
 from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route, parse_time
 from orchestrator.sandbox.api.campaigns import must_be_draft, render
-from orchestrator.sandbox.state import stamp
+from orchestrator.sandbox.audience import stamp
 
 NOT_READY = "Your Campaign is not ready to send."
 QUARTER_HOUR = 15
@@ -96,7 +96,9 @@ def _replicate(call: Call) -> Answer:
         deliveries=[],
     )
     call.account.campaigns[copy.id] = copy
-    return Answer(body=render(call.account, copy))
+    shown = render(call.account, copy)
+    del shown["recipients"]["list_is_active"]  # the description of this one answer leaves it out
+    return Answer(body=shown)
 
 
 def _must_be_ready(call: Call, otherwise: str) -> None:

@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import problems
 from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route
-from orchestrator.sandbox.plain_text import plain_text
 from orchestrator.sandbox.recipients import check_options, recipient_count
-from orchestrator.sandbox.state import Campaign, Json
+from orchestrator.sandbox.state import Campaign
 
 if TYPE_CHECKING:
+    from orchestrator.sandbox.audience import Json
     from orchestrator.sandbox.state import Account
 
 ANALYTICS_BYTES = 50
 STATUSES = ("save", "paused", "schedule", "sending", "sent")
 _TEXTS = ("subject_line", "preview_text", "title", "from_name", "reply_to", "to_name", "folder_id")
 _SWITCHES = {
-    **{"use_conversation": False, "authenticate": True, "auto_footer": False, "inline_css": False},
-    **{"auto_tweet": False, "fb_comments": True},
+    "use_conversation": False,
+    "authenticate": True,
+    "auto_footer": False,
+    "inline_css": False,
+    "auto_tweet": False,
+    "fb_comments": True,
 }
 _TRACKED = {"opens": True, "html_clicks": True, "text_clicks": False, "goal_tracking": False, "ecomm360": False}
 
@@ -79,12 +83,17 @@ def _delivery_status(campaign: Campaign) -> Json:
     match campaign.status:
         case "sending":
             return {
-                **{"enabled": True, "can_cancel": True, "status": "delivering"},
-                **{"emails_sent": 0, "emails_canceled": 0},
+                "enabled": True,
+                "can_cancel": True,
+                "status": "delivering",
+                "emails_sent": 0,
+                "emails_canceled": 0,
             }
         case "sent" | "canceled":
             return {
-                **{"enabled": True, "can_cancel": False, "emails_canceled": 0},
+                "enabled": True,
+                "can_cancel": False,
+                "emails_canceled": 0,
                 "status": "delivered" if campaign.status == "sent" else "canceled",
                 "emails_sent": len(campaign.deliveries),
             }
@@ -171,25 +180,6 @@ def _delete(call: Call) -> Answer:
     return DONE
 
 
-def _set_content(call: Call) -> Answer:
-    campaign, body = call.campaign(), Body(call.body)
-    must_be_draft(campaign)
-    html, text = body.text("html"), body.text("plain_text")
-    if html is None and text is None:
-        raise problems.bad_request("The sandbox takes content as html, plain_text or both.")
-    if html is not None and campaign.type == "plaintext":
-        raise problems.bad_request("A plain-text campaign takes plain_text only.")
-    campaign.html = campaign.html if html is None else html
-    campaign.plain_text = text if text is not None else plain_text(campaign.html)
-    return _content(call)
-
-
-def _content(call: Call) -> Answer:
-    campaign = call.campaign()
-    shown = {"plain_text": campaign.plain_text, "html": campaign.html, "archive_html": campaign.html, "_links": []}
-    return Answer(body=shown)
-
-
 def must_be_draft(campaign: Campaign) -> None:
     if campaign.status != "save":
         raise problems.bad_request(f"A campaign with the status {campaign.status} cannot be changed.")
@@ -251,6 +241,4 @@ ROUTES = (
     Route("GET", _CAMPAIGN, _read),
     Route("PATCH", _CAMPAIGN, _update),
     Route("DELETE", _CAMPAIGN, _delete),
-    Route("PUT", _CAMPAIGN + "/content", _set_content),
-    Route("GET", _CAMPAIGN + "/content", _content),
 )

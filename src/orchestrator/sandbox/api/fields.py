@@ -6,17 +6,18 @@ the same names as a full one.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.sandbox.api.call import Call, Route, new_audience
-from orchestrator.sandbox.api.reports import link_id
+from orchestrator.sandbox.api.clicks import link_id
+from orchestrator.sandbox.audience import Json, Webhook
 from orchestrator.sandbox.people import Change, Desk, add, tag
 from orchestrator.sandbox.problems import Problem
 from orchestrator.sandbox.rules import Rules
 from orchestrator.sandbox.sending import advance, start
-from orchestrator.sandbox.state import Account, Campaign, Folder, Json, Webhook
+from orchestrator.sandbox.state import Account, Campaign, Folder
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
 _OPEN = {"merge_fields", "interests", "options", "segment_opts", "_links"}
@@ -35,7 +36,8 @@ def select(answer: Json, route: Route, query: dict[str, str]) -> Json:
         if not _known(shape, path.split(".")):
             raise _refused(f"The requested field is not available: {path}")
     paths = [tuple(path.split(".")) for path in wanted or unwanted]
-    return _keep(answer, paths) if wanted else _drop(answer, paths)
+    selected: Json = _keep(answer, paths) if wanted else _drop(answer, paths)
+    return selected
 
 
 def _names(text: str | None) -> list[str]:

@@ -22,6 +22,8 @@ from orchestrator.sandbox.api import (
     batch_members,
     campaign_actions,
     campaigns,
+    clicks,
+    content,
     members,
     merge_fields,
     reports,
@@ -50,8 +52,10 @@ ROUTES: tuple[Route, ...] = (
     *merge_fields.ROUTES,
     *segments.ROUTES,
     *campaigns.ROUTES,
+    *content.ROUTES,
     *campaign_actions.ROUTES,
     *reports.ROUTES,
+    *clicks.ROUTES,
     *webhooks.ROUTES,
 )
 PROBLEM = "application/problem+json; charset=utf-8"
@@ -100,16 +104,17 @@ class Gate:
 
     async def _answer(self, request: Request, key: str | None, headers: dict[str, str], instance: str) -> Reply | None:
         """None: cut the connection."""
-        try:
-            if key is None:
-                raise _unauthorized(headers)
-            if request.in_flight > self._sandbox.rules.connections:
-                return self._throttled(instance)
-            if trigger := problems.TRIGGERS.get(headers.get("x-trigger-error", "")):
-                raise Problem(*trigger, "This error was asked for with X-Trigger-Error.")
-            method = _method(request.method, headers)
-        except Problem as problem:
-            return _problem(problem, instance)
+        if key is None:
+            return _problem(_unauthorized(headers), instance)
+        if request.in_flight > self._sandbox.rules.connections:
+            return self._throttled(instance)
+        if trigger := problems.TRIGGERS.get(headers.get("x-trigger-error", "")):
+            return _problem(Problem(*trigger, "This error was asked for with X-Trigger-Error."), instance)
+        override = headers.get("x-http-method-override")
+        if override and request.method != "POST":
+            detail = "X-HTTP-Method-Override works on POST only."
+            return _problem(Problem(422, "Invalid Method Override", detail), instance)
+        method = override.upper() if override else request.method
         fault = self._sandbox.faults.draw(method, request.path)
         request.fault = fault.kind if fault else ""
         if fault and fault.kind != "slow" and fault.before:
@@ -154,13 +159,6 @@ def _body(raw: bytes) -> Any:
         return json.loads(raw) if raw.strip() else None
     except ValueError:
         raise Problem(400, "JSON Parse Error", "We encountered an unspecified JSON parsing error.") from None
-
-
-def _method(method: str, headers: dict[str, str]) -> str:
-    override = headers.get("x-http-method-override")
-    if override and method != "POST":
-        raise Problem(422, "Invalid Method Override", "X-HTTP-Method-Override works on POST only.")
-    return override.upper() if override else method
 
 
 def _api_key(authorization: str) -> str | None:

@@ -12,10 +12,11 @@ from orchestrator.sandbox.people import STATUSES, Change
 from orchestrator.sandbox.values import check_types
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Json, Member
+    from orchestrator.sandbox.audience import Audience, Json, Member
 
 TAGS_SHOWN = 50
 _ALL = (*STATUSES, "archived")
+_NOT_IN_BATCHES = {"full_name", "web_id", "consents_to_one_to_one_messaging", "source"}
 
 
 def render(audience: Audience, member: Member) -> Json:
@@ -45,8 +46,13 @@ def render(audience: Audience, member: Member) -> Json:
         "vip": member.vip,
         "email_client": "",
         "location": {
-            **{"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0},
-            **{"country_code": "", "timezone": "", "region": ""},
+            "latitude": 0,
+            "longitude": 0,
+            "gmtoff": 0,
+            "dstoff": 0,
+            "country_code": "",
+            "timezone": "",
+            "region": "",
         },
         "source": member.source,
         "tags_count": len(member.tags),
@@ -57,6 +63,19 @@ def render(audience: Audience, member: Member) -> Json:
     if member.status == "unsubscribed":
         shown["unsubscribe_reason"] = member.unsubscribe_reason
     return shown
+
+
+def render_in_batch(audience: Audience, member: Member) -> Json:
+    """A member as the calls for many answer it: the description leaves some parts out."""
+    shown = render(audience, member)
+    del shown["location"]["region"]
+    return {key: value for key, value in shown.items() if key not in _NOT_IN_BATCHES}
+
+
+def render_in_segment(audience: Audience, member: Member) -> Json:
+    """A member as a segment lists it."""
+    shown = render_in_batch(audience, member)
+    return {key: value for key, value in shown.items() if key not in {"contact_id", "tags_count"}}
 
 
 def change_of(body: Body, call: Call, *, status: str | None) -> Change:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import problems
 from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route
-from orchestrator.sandbox.state import MergeField
+from orchestrator.sandbox.audience import MergeField
 from orchestrator.sandbox.values import TYPES
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Json
+    from orchestrator.sandbox.audience import Audience, Json
 
 TAG_LENGTH = 10
 _RESERVED = {"EMAIL", "UNSUB", "ARCHIVE", "DATE", "REWARDS", "UPDATE_PROFILE"}

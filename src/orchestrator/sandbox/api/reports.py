@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import problems
@@ -12,14 +9,17 @@ from orchestrator.sandbox.api.call import Answer, Call, Route
 from orchestrator.sandbox.api.campaigns import summary
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Campaign, Delivery, Json
+    from collections.abc import Callable
+
+    from orchestrator.sandbox.audience import Audience, Json
+    from orchestrator.sandbox.state import Campaign, Delivery
 
 ACTIVITY_PAGE = 500
 """larger pages of the activity report fail with 504, as they were seen to"""
 GATEWAY_TIMEOUT = "<html><head><title>504 Gateway Timeout</title></head><body><h1>Gateway Timeout</h1></body></html>"
 
 
-def _sent(call: Call) -> tuple[Audience, Campaign, list[Delivery]]:
+def sent(call: Call) -> tuple[Audience, Campaign, list[Delivery]]:
     campaign = call.campaign()
     if campaign.status != "sent":
         raise problems.not_found()
@@ -91,13 +91,13 @@ def _list(call: Call) -> Answer:
 
 
 def _read(call: Call) -> Answer:
-    _, campaign, _ = _sent(call)
+    _, campaign, _ = sent(call)
     return Answer(body=_render(call, campaign))
 
 
 def _sent_to(call: Call) -> Answer:
-    audience, campaign, mails = _sent(call)
-    person = _person(audience, campaign)
+    audience, campaign, mails = sent(call)
+    person = person_of(audience, campaign)
 
     def render(mail: Delivery) -> Json:
         opened = {"last_open": mail.opens[-1]} if mail.opens else {}
@@ -107,8 +107,8 @@ def _sent_to(call: Call) -> Answer:
 
 
 def _unsubscribed(call: Call) -> Answer:
-    audience, campaign, mails = _sent(call)
-    person = _person(audience, campaign)
+    audience, campaign, mails = sent(call)
+    person = person_of(audience, campaign)
     left = [mail for mail in mails if mail.unsubscribed_at]
     return call.page(
         "unsubscribes",
@@ -119,8 +119,8 @@ def _unsubscribed(call: Call) -> Answer:
 
 
 def _abuse(call: Call) -> Answer:
-    audience, campaign, mails = _sent(call)
-    person = _person(audience, campaign)
+    audience, campaign, mails = sent(call)
+    person = person_of(audience, campaign)
     marked = [mail for mail in mails if mail.spam_at]
     return call.page(
         "abuse_reports",
@@ -132,7 +132,7 @@ def _abuse(call: Call) -> Answer:
 
 def _activity(call: Call) -> Answer:
     """All recipients; ``since`` narrows what they did, not who is listed."""
-    audience, campaign, mails = _sent(call)
+    audience, campaign, mails = sent(call)
     if call.number("count", 10, 1000) > ACTIVITY_PAGE:
         return Answer(504, html=GATEWAY_TIMEOUT)
     since = call.moment("since")
@@ -144,23 +144,28 @@ def _activity(call: Call) -> Answer:
             done.append({"action": "bounce", "timestamp": mail.sent_at, "type": mail.status})
         done = sorted((act for act in done if act["timestamp"] > since), key=lambda act: act["timestamp"])
         return {
-            **{"campaign_id": campaign.id, "list_id": audience.id, "list_is_active": True},
-            **{"email_id": mail.member_id, "email_address": mail.email, "activity": done, "_links": []},
+            "campaign_id": campaign.id,
+            "list_id": audience.id,
+            "list_is_active": True,
+            "email_id": mail.member_id,
+            "email_address": mail.email,
+            "activity": done,
+            "_links": [],
         }
 
     return call.page("emails", mails, render, campaign_id=campaign.id)
 
 
 def _opens(call: Call) -> Answer:
-    audience, campaign, mails = _sent(call)
-    person = _person(audience, campaign)
+    audience, campaign, mails = sent(call)
+    person = person_of(audience, campaign)
     since = call.moment("since")
     opened = [mail for mail in mails if any(at > since for at in mail.opens)]
     total = sum(len(mail.opens) for mail in opened)
 
     def render(mail: Delivery) -> Json:
         times = [{"timestamp": at, "is_proxy_open": False} for at in mail.opens if at > since]
-        member = audience.contact_member(mail.contact_id)
+        member = audience.members.get(mail.member_id)
         return person(mail) | {
             "contact_status": member.status if member else "archived",
             "opens_count": len(times),
@@ -172,51 +177,7 @@ def _opens(call: Call) -> Answer:
     return call.page("members", opened, render, **around)
 
 
-def _clicks(call: Call) -> Answer:
-    _, campaign, mails = _sent(call)
-    clicks: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for mail in mails:
-        for url, at in mail.clicks:
-            clicks[url].append((mail.id, at))
-    total = sum(map(len, clicks.values()))
-
-    def render(url: str) -> Json:
-        unique = len({number for number, _ in clicks[url]})
-        return {
-            "id": link_id(url),
-            "url": url,
-            "total_clicks": len(clicks[url]),
-            "click_percentage": len(clicks[url]) / total,
-            "unique_clicks": unique,
-            "unique_click_percentage": unique / len(mails),
-            "last_click": max(at for _, at in clicks[url]),
-            "campaign_id": campaign.id,
-            "_links": [],
-        }
-
-    return call.page("urls_clicked", list(clicks), render, campaign_id=campaign.id)
-
-
-def _clickers(call: Call) -> Answer:
-    audience, campaign, mails = _sent(call)
-    person = _person(audience, campaign)
-    counts = {mail.id: sum(link_id(url) == call.params["link_id"] for url, _ in mail.clicks) for mail in mails}
-    clicked = [mail for mail in mails if counts[mail.id]]
-    if not clicked:
-        raise problems.not_found()
-    return call.page(
-        "members",
-        clicked,
-        lambda mail: person(mail) | {"clicks": counts[mail.id], "url_id": call.params["link_id"]},
-        campaign_id=campaign.id,
-    )
-
-
-def link_id(url: str) -> str:
-    return hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()[:10]
-
-
-def _person(audience: Audience, campaign: Campaign) -> Callable[[Delivery], Json]:
+def person_of(audience: Audience, campaign: Campaign) -> Callable[[Delivery], Json]:
     tags = [f.tag for f in audience.merge_fields.values()]
 
     def render(mail: Delivery) -> Json:
@@ -243,6 +204,4 @@ ROUTES = (
     Route("GET", _REPORT + "/abuse-reports", _abuse),
     Route("GET", _REPORT + "/email-activity", _activity),
     Route("GET", _REPORT + "/open-details", _opens),
-    Route("GET", _REPORT + "/click-details", _clicks),
-    Route("GET", _REPORT + "/click-details/{link_id}/members", _clickers),
 )

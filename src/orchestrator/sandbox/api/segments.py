@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from orchestrator.sandbox import people, problems
 from orchestrator.sandbox.addresses import subscriber_hash
 from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route
-from orchestrator.sandbox.api.members import render as render_member
+from orchestrator.sandbox.api.members import render_in_batch, render_in_segment
 from orchestrator.sandbox.recipients import check_options, member_count, segment_members
 
 if TYPE_CHECKING:
+    from orchestrator.sandbox.audience import Audience, Json, Member, Segment
     from orchestrator.sandbox.people import Desk
-    from orchestrator.sandbox.state import Audience, Json, Member, Segment
 
 AT_ONCE = 500
 TAGS_FOUND = 10
@@ -132,8 +132,8 @@ def _change(call: Call) -> Answer:
     errors = [{"email_addresses": emails, "error": reason} for emails, reason in reasons if emails]
     return Answer(
         body={
-            "members_added": [render_member(desk.audience, member) for member in added],
-            "members_removed": [render_member(desk.audience, member) for member in removed],
+            "members_added": [render_in_batch(desk.audience, member) for member in added],
+            "members_removed": [render_in_batch(desk.audience, member) for member in removed],
             "errors": errors,
             "total_added": len(added),
             "total_removed": len(removed),
@@ -151,7 +151,7 @@ def _members(call: Call) -> Answer:
     }
     meant = segment_members(audience, call.segment(audience))
     found = [m for key, m in audience.members.items() if key in meant and m.status in statuses]
-    return call.page("members", found, lambda m: render_member(audience, m))
+    return call.page("members", found, lambda m: render_in_segment(audience, m))
 
 
 def _add_one(call: Call) -> Answer:
@@ -161,7 +161,7 @@ def _add_one(call: Call) -> Answer:
     members = _add(desk, segment, [Body(call.body).needed("email_address")])
     if not members:
         raise problems.not_found()
-    return Answer(body=render_member(desk.audience, members[0]))
+    return Answer(body=render_in_segment(desk.audience, members[0]))
 
 
 def _remove_one(call: Call) -> Answer:

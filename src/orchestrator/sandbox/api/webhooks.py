@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import problems
 from orchestrator.sandbox.api.call import DONE, Answer, Body, Call, Route
-from orchestrator.sandbox.state import Webhook
+from orchestrator.sandbox.audience import Webhook
 from orchestrator.sandbox.webhook_post import answers
 
 if TYPE_CHECKING:
-    from orchestrator.sandbox.state import Audience, Json
+    from orchestrator.sandbox.audience import Audience, Json
 
 EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
 SOURCES = ("user", "admin", "api")

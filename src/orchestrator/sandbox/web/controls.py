@@ -1,22 +1,20 @@
 """The controls under ``/sandbox``: JSON in and out, for tests and scripts that run in another process.
 
-| call                                        | body                                       | answer                      |
-|---------------------------------------------|--------------------------------------------|-----------------------------|
-| GET  deliveries?q=&campaign=&count=&offset=&content= |                                   | ``deliveries, total_items`` |
-| GET  deliveries/{id}                        |                                            | one delivery                |
-| POST deliveries/{id}/open                   |                                            | the delivery                |
-| POST deliveries/{id}/click                  | ``url``                                    | the delivery                |
-| POST deliveries/{id}/unsubscribe            | ``reason``?                                | the delivery                |
-| POST deliveries/{id}/bounce                 | ``kind``: hard or soft                     | the delivery                |
-| POST deliveries/{id}/spam                   |                                            | the delivery                |
-| GET  lists/{id}/members                     |                                            | ``members``                 |
-| POST lists/{id}/members                     | ``email, status?, merge_fields?, tags?``   | the member                  |
-| POST lists/{id}/members/{address}/{action}  | ``reason``?                                | the member                  |
-| POST lists/{id}/segments                    | ``name, emails``                           | ``id``                      |
-| GET  requests                               |                                            | ``requests, most_in_flight``|
-| POST faults                                 | ``method, path, kind, times?, skip?``      | ``ok``                      |
-| DELETE faults                               |                                            | ``ok``                      |
-| POST refusals                               | ``email, reason``                          | ``ok``                      |
+    GET    deliveries?q=&campaign=&count=&offset=&content=   {deliveries, total_items}
+    GET    deliveries/{id}                                   a delivery
+    POST   deliveries/{id}/open                              the delivery
+    POST   deliveries/{id}/click        {url}                the delivery
+    POST   deliveries/{id}/unsubscribe  {reason?}            the delivery
+    POST   deliveries/{id}/bounce       {kind: hard | soft}  the delivery
+    POST   deliveries/{id}/spam                              the delivery
+    GET    lists/{id}/members                                {members}
+    POST   lists/{id}/members           {email, status?, merge_fields?, tags?}    the member
+    POST   lists/{id}/members/{address}/{action}  {reason?}  the member
+    POST   lists/{id}/segments          {name, emails}       {id}
+    GET    requests                                          {requests, most_in_flight}
+    POST   faults                       {method, path, kind, times?, skip?}       {ok}
+    DELETE faults                                            {ok}
+    POST   refusals                     {email, reason}      {ok}
 
 ``action``: unsubscribe, rejoin, clean, archive.
 """
@@ -27,7 +25,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -35,6 +32,8 @@ from orchestrator.sandbox.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.requests import Request
 
     from orchestrator.sandbox.server import Sandbox
 

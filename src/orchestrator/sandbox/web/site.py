@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from orchestrator.sandbox.web.controls import control_routes
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from orchestrator.sandbox.mailbox import SentMail
     from orchestrator.sandbox.server import Sandbox
 

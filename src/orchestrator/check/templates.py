@@ -1,0 +1,100 @@
+"""The templates, subjects and preheaders of campaigns: every name that they use must exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.check.fields import CUSTOM
+from orchestrator.definitions.files import template_names
+from orchestrator.definitions.toml_source import Document, parse, read_bytes
+from orchestrator.segments.fields import CATALOGUE, resolve
+from orchestrator.store.mail_facts import account_columns, contact_columns
+from orchestrator.templates.render import TemplateLibrary, TemplateSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.contacts.measures import CustomColumn
+    from orchestrator.definitions.values import CampaignDefinition, Workspace
+    from orchestrator.problems import Problem
+
+_CART = frozenset({"lines", "total", "url"})
+_CART_LINE = frozenset(
+    {"product_id", "name", "category", "brand", "url", "image_url", "quantity", "unit_price", "total"}
+)
+_ORDER = frozenset({"order_id", "placed_at", "status", "channel", "currency", "total", "discount", "coupon"})
+_DEFINITION = frozenset({"name", "description"})
+
+
+def template_problems(workspace: Workspace, custom: Mapping[str, CustomColumn] | None) -> list[Problem]:
+    """Problems of every template in use, in all its languages, and of the campaigns' own lines."""
+    settings = workspace.settings
+    library = TemplateLibrary(
+        workspace.root / "templates", TemplateSettings(settings.locale, settings.currency, settings.timezone)
+    )
+    problems: list[Problem] = []
+    there = template_names(workspace.root)
+    for campaign in workspace.campaigns.values():
+        if campaign.template not in there:
+            continue
+        known: dict[str, AbstractSet[str]] = {
+            "contact": _Names("", contact_columns(), custom),
+            "account": _Names("account_", account_columns(), custom),
+            "cart": _CART,
+            "cart.lines": _CART_LINE,
+            "orders": _ORDER,
+            "segment": _DEFINITION,
+            "campaign": _DEFINITION,
+            "vars": campaign.vars.keys(),
+        }
+        found = library.check(campaign.template, campaign.subject, campaign.preheader or None, known)
+        problems += [_placed(problem, campaign, workspace.root) for problem in found]
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Names(AbstractSet[str]):
+    """The names of ``contact`` or ``account``: columns, and every field of the catalogue, any PERIOD included."""
+
+    prefix: str
+    columns: tuple[str, ...]
+    custom: Mapping[str, CustomColumn] | None
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str) or name in self.columns:
+            return isinstance(name, str)
+        if self.custom is None and CUSTOM.fullmatch(name):
+            return True
+        return any(resolve(field, self.custom) is not None for field in (name, f"{self.prefix}{name}"))
+
+    def __iter__(self) -> Iterator[str]:
+        fields = (field.name.replace("PERIOD", period) for field in CATALOGUE for period in ("total", "last_90_days"))
+        return iter(dict.fromkeys([*self.columns, *(name.removeprefix(self.prefix) for name in fields)]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def _placed(problem: Problem, campaign: CampaignDefinition, root: Path) -> Problem:
+    """The problem with a next step, and in the campaign's file where its subject or preheader is meant."""
+    hint = problem.hint
+    if "vars." in problem.message:
+        hint = f"{hint} [vars] of {campaign.file} has the values.".strip()
+    problem = replace(
+        problem, hint=hint or "Jinja2: {{ value }}, {% if … %} … {% endif %}, {% for … %} … {% endfor %}."
+    )
+    if problem.file not in {"subject", "preheader"}:
+        return problem
+    word = problem.excerpt[problem.column - 1 :][: problem.width] if problem.column else ""
+    content = read_bytes(root / campaign.file, campaign.file)
+    document = parse(content, campaign.file) if isinstance(content, bytes) else content
+    if not isinstance(document, Document):  # the file changed since it was read; the next reading says how
+        return replace(problem, file=campaign.file, line=campaign.lines.get(problem.file, 1), column=0)
+    place = document.place(problem.file)
+    start = place.literal.find(word) if word else 0
+    width = len(word) if word and start >= 0 else place.value.width
+    column = place.value.column + max(0, start)
+    return replace(problem, file=campaign.file, line=place.value.line, column=column, width=width)

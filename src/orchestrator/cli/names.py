@@ -1,0 +1,89 @@
+"""What people name on the command line: a segment, a campaign, a contact, a run; with the nearest name for typos."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import text
+
+from orchestrator.errors import DefinitionError, UsageError
+from orchestrator.store import runs as store
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition
+    from orchestrator.engine import Engine
+    from orchestrator.store.tables import Run
+
+
+class Person(NamedTuple):
+    """A contact that was named."""
+
+    id: int
+    key: str
+    email: str
+
+
+def segment_named(engine: Engine, name: str) -> SegmentDefinition:
+    """The segment, or an error that says what is wrong with its file or which name is near."""
+    found = engine.workspace.segments.get(name)
+    if found is None:
+        _raise_problems(engine, f"segments/{name}.toml")
+        raise UsageError(_unknown("segment", name, engine.workspace.segments, "segments"))
+    return found
+
+
+def campaign_named(engine: Engine, name: str) -> CampaignDefinition:
+    """The campaign, or an error that says what is wrong with its file or which name is near."""
+    found = engine.workspace.campaigns.get(name)
+    if found is None:
+        _raise_problems(engine, f"campaigns/{name}.toml")
+        raise UsageError(_unknown("campaign", name, engine.workspace.campaigns, "campaigns"))
+    return found
+
+
+def contact_named(connection: Connection, name: str) -> Person:
+    """A contact by id or by address in any letter case."""
+    query = text(
+        "SELECT id, key, email FROM contact WHERE key = :name OR email_key = lower(:name) ORDER BY key = :name"
+    )
+    rows = connection.execute(query, {"name": name.strip()}).all()
+    if not rows:
+        # non-ASCII letters are lower-cased here, not by the database
+        rows = connection.execute(
+            text("SELECT id, key, email FROM contact WHERE email_key = :name"), {"name": name.strip().lower()}
+        ).all()
+    if not rows:
+        raise UsageError(f'There is no contact with the id or address "{name}". Is it imported?')
+    return Person(*rows[-1])
+
+
+def run_named(connection: Connection, name: str) -> Run:
+    """A run by its name."""
+    found = store.find_run(connection, name)
+    if found is None:
+        names = [run.name for run in store.all_runs(connection)]
+        near = get_close_matches(name, names, 1)
+        hint = f"Did you mean {near[0]}?" if near else "`campaigns runs` lists them."
+        raise UsageError(f'There is no run "{name}". {hint}')
+    return found
+
+
+def _raise_problems(engine: Engine, file: str) -> None:
+    problems = [problem for problem in engine.problems if problem.file == file]
+    if problems:
+        raise DefinitionError(problems)
+
+
+def _unknown(kind: str, name: str, names: Collection[str], folder: str) -> str:
+    near = get_close_matches(name, names, 1)
+    hint = (
+        f"Closest file: {folder}/{near[0]}.toml"
+        if near
+        else f"{folder}/ holds: {', '.join(sorted(names)) or 'nothing'}"
+    )
+    return f'There is no {kind} "{name}". {hint}'

@@ -1,0 +1,122 @@
+"""Options that every command takes, before or after its name: -C, --now, --verbose, --debug; and --json."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from orchestrator.engine import Engine
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What was said on the command line for every command."""
+
+    directory: Path | None = None
+    now: str | None = None
+    verbose: bool = False
+    debug: bool = False
+    json: bool = False
+
+    @property
+    def root(self) -> Path:
+        """The workspace. Raises UsageError where there is none."""
+        from orchestrator.definitions.workspace import find_workspace  # noqa: PLC0415 -- heavy
+
+        start = self.directory or Path.cwd()
+        if self.directory is not None and not start.is_dir():
+            raise click.UsageError(f"-C {start}: there is no such folder.")
+        return find_workspace(start)
+
+    def moment(self) -> datetime | None:
+        """``--now`` as a moment; without an offset it is business time, which the workspace knows."""
+        if self.now is None:
+            return None
+        from datetime import datetime  # noqa: PLC0415 -- rarely needed
+
+        try:
+            moment = datetime.fromisoformat(self.now.strip())
+        except ValueError:
+            raise click.UsageError(
+                f'--now "{self.now}" is not a moment. Write it as 2026-01-31T09:00 (business time) '
+                "or 2026-01-31T09:00+01:00."
+            ) from None
+        if moment.tzinfo is not None:
+            return moment
+        from orchestrator.definitions.workspace import read_workspace  # noqa: PLC0415 -- heavy
+        from orchestrator.errors import DefinitionError  # noqa: PLC0415 -- as above
+
+        workspace, problems = read_workspace(self.root)
+        if workspace is None:
+            raise DefinitionError(problems)
+        return moment.replace(tzinfo=workspace.settings.timezone)
+
+    def engine(self) -> Engine:
+        """The workspace's engine; problems of files that were left out are told on stderr."""
+        from orchestrator.cli.output import warn_of_problems  # noqa: PLC0415 -- heavy
+        from orchestrator.engine import open_engine  # noqa: PLC0415 -- heavy
+
+        engine = open_engine(self.root, now=self.moment())
+        warn_of_problems(engine.problems)
+        return engine
+
+
+def shared_options(command: Command) -> Command:
+    """The options of every command. What is said after the command's name wins over what is said before."""
+
+    def wrapped(
+        ctx: click.Context, workspace_dir: Path | None, now: str | None, verbose: bool, debug: bool, **given: Any
+    ) -> Any:
+        before = ctx.obj if isinstance(ctx.obj, Shared) else Shared()
+        ctx.obj = replace(
+            before,
+            directory=workspace_dir or before.directory,
+            now=now or before.now,
+            verbose=verbose or before.verbose,
+            debug=debug or before.debug,
+        )
+        return ctx.invoke(command, **given)
+
+    return _decorated(
+        command,
+        wrapped,
+        click.option("-C", "workspace_dir", type=click.Path(path_type=Path), help="The workspace (default: this folder)."),
+        click.option("--now", metavar="TIME", help="Do everything as if it were then, such as 2026-01-31T09:00."),
+        click.option("--verbose", is_flag=True, help="Say more about what is done."),
+        click.option("--debug", is_flag=True, help="Show the traceback of a fault."),
+    )
+
+
+def answers_json(command: Command) -> Command:
+    """``--json``: one JSON document on stdout, messages on stderr."""
+
+    def wrapped(ctx: click.Context, as_json: bool, **given: Any) -> Any:
+        if as_json:
+            ctx.obj = replace(ctx.obj if isinstance(ctx.obj, Shared) else Shared(), json=True)
+        return ctx.invoke(command, **given)
+
+    return _decorated(
+        command, wrapped, click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+    )
+
+
+def _decorated(command: Command, wrapped: Callable[..., Any], *options: Callable[[Any], Any]) -> Command:
+    """``wrapped`` with the context, the options, and what click knows of ``command``."""
+    with_context: Any = functools.wraps(command)(click.pass_context(wrapped))
+    for option in reversed(options):
+        with_context = option(with_context)
+    return with_context  # type: ignore[no-any-return] # click keeps what it wraps callable
+
+
+pass_shared = click.make_pass_decorator(Shared, ensure=True)
+"""Hands a command what was said for every command."""

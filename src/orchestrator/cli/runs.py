@@ -1,0 +1,89 @@
+"""`campaigns runs`: runs and their states; one run with every contact's decision and outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import output
+from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.store.tables import Run
+
+
+@click.command("runs")
+@click.argument("run", required=False)
+@answers_json
+@shared_options
+@pass_shared
+def command(shared: Shared, run: str | None) -> int:
+    """List the runs, newest first; or show RUN with every contact's decision and what came of it."""
+    from orchestrator.cli.names import run_named  # noqa: PLC0415 -- heavy
+    from orchestrator.clock import from_epoch  # noqa: PLC0415 -- heavy
+    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+
+    engine = shared.engine()
+    with engine.database.read() as connection:
+        if run is not None:
+            return _show_one(shared, connection, run_named(connection, run))
+        rows = [summary(connection, one) for one in store.all_runs(connection)]
+    if shared.json:
+        output.document({"runs": rows})
+        return 0
+    zone = engine.settings.timezone
+    shown = [
+        (
+            row["run"],
+            from_epoch(row["at"]).astimezone(zone),
+            row["state"],
+            row["recipients"],
+            row["reason"] or output.counts(row["decisions"]),
+        )
+        for row in rows
+    ]
+    output.table(("run", "for", "state", "recipients", ""), shown, right=(3,))
+    return 0
+
+
+def summary(connection: Connection, run: Run) -> dict[str, Any]:
+    """A run as the contract shows it."""
+    from orchestrator.plan import recipients_of  # noqa: PLC0415 -- heavy
+    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+
+    decisions = store.decision_counts(connection, run.id or 0)
+    mailings = [one for one in store.mailings(connection, run.id or 0) if one.state != "dropped"]
+    return {
+        "run": run.name,
+        "campaign": run.campaign,
+        "scheduled_for": output.moment(run.scheduled_for),
+        "at": run.scheduled_for,
+        "state": run.state,
+        "reason": run.reason,
+        "recipients": recipients_of(decisions),
+        "decisions": decisions,
+        "mailings": [{"mailchimp_id": one.remote_campaign, "recipients": one.recipients} for one in mailings],
+    }
+
+
+def _show_one(shared: Shared, connection: Connection, run: Run) -> int:
+    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+
+    found = summary(connection, run)
+    contacts = store.outcomes(connection, run.id or 0)
+    if shared.json:
+        for one in contacts:
+            one["sent_at"] = output.moment(one["sent_at"])
+            one["not_before"] = output.moment(one["not_before"])
+        output.document(found | {"contacts": contacts})
+        return 0
+    output.line(f"{run.name}: {run.state}{f' ({run.reason})' if run.reason else ''}")
+    output.line(
+        f"{found['recipients']:,} recipients in {len(found['mailings'])} mailings; {output.counts(found['decisions'])}"
+    )
+    rows = [(one["contact_id"], one["decision"], one["bounce"], one["mailchimp_id"], one["reason"]) for one in contacts]
+    output.table(("contact", "decision", "bounce", "Mailchimp campaign", "reason"), rows)
+    return 0

@@ -1,0 +1,57 @@
+"""`campaigns sandbox`: a local Mailchimp with an inbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.cli import output
+from orchestrator.cli.options import shared_options
+from orchestrator.errors import UsageError
+
+
+@click.command("sandbox")
+@click.option("--port", default=8025, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
+@click.option("--state", "state_file", type=click.Path(path_type=Path), help="Keep everything in this file.")
+@click.option("--chaos", metavar="FAULTS", help="Fail on purpose, such as 429=0.1,cut-after=0.02,slow=0.05:30.")
+@click.option("--seed", default=0, help="Of the chaos.")
+@click.option("--latency", default=0.0, help="Seconds that every answer takes.")
+@click.option("--sending-seconds", default=0.0, help="How long a campaign stays in `sending`.")
+@click.option("--escape-merge-values", is_flag=True, help="Escape merge values in HTML, as Mailchimp perhaps does.")
+@shared_options
+def command(
+    port: int,
+    state_file: Path | None,
+    chaos: str | None,
+    seed: int,
+    latency: float,
+    sending_seconds: float,
+    escape_merge_values: bool,
+) -> int:
+    """Mailchimp's calls with its limits and refusals, and a web inbox of every delivered mail. Stop it with Ctrl-C."""
+    from orchestrator.sandbox.server import Sandbox, serve_forever  # noqa: PLC0415 -- heavy
+
+    try:
+        sandbox = Sandbox(
+            port=port,
+            state_file=state_file,
+            chaos=chaos,
+            seed=seed,
+            latency=latency,
+            sending_seconds=sending_seconds,
+            escape_merge_values=escape_merge_values,
+        )
+    except ValueError as fault:
+        raise UsageError(f"--chaos: {fault}") from None
+
+    def tell(ready: Sandbox) -> None:
+        output.line(f"Inbox: {ready.inbox_url}")
+        output.line(f"API:   {ready.base_url}")
+        output.line("In config.toml: [mailchimp] base_url = the API address. Any key ending in -us1 opens it.")
+
+    try:
+        serve_forever(sandbox, tell)
+    except OSError as fault:
+        raise UsageError(f"Port {port} cannot be used: {fault.strerror}. Take another with --port.") from None
+    return 0

@@ -1,0 +1,127 @@
+"""`campaigns segments`: recompute and list; who is in; why one contact is or is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import output
+from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+
+if TYPE_CHECKING:
+    from orchestrator.segments.evaluate import Recompute
+
+
+@click.group("segments", invoke_without_command=True)
+@click.option("--force", is_flag=True, help="Accept changes that a guard holds back.")
+@answers_json
+@shared_options
+@click.pass_context
+def command(ctx: click.Context, force: bool) -> int:
+    """Recompute every segment and list them with their sizes, who entered and who left."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    from orchestrator.cycle import recompute_step  # noqa: PLC0415 -- heavy
+
+    shared: Shared = ctx.obj
+    engine = shared.engine()
+    with engine.at_work("campaigns segments", on_wait=_waiting):
+        result = recompute_step(engine, now=engine.clock.now(), force=force)
+    if shared.json:
+        output.document(_json(result))
+    else:
+        _show(result)
+    return 3 if any(segment.held for segment in result.segments) else 0
+
+
+@command.command("members")
+@click.argument("name")
+@answers_json
+@shared_options
+@pass_shared
+def members(shared: Shared, name: str) -> int:
+    """Who is in the segment NAME, since when."""
+    from orchestrator.cli.names import segment_named  # noqa: PLC0415 -- heavy
+    from orchestrator.segments.members import members_as_of  # noqa: PLC0415 -- heavy
+
+    engine = shared.engine()
+    segment_named(engine, name)
+    now = engine.clock.now()
+    with engine.database.read() as connection:
+        found = list(members_as_of(connection, engine.settings, engine.workspace.segments, name, now=now))
+    if shared.json:
+        rows = [{"contact_id": one.contact_id, "email": one.email, "since": output.moment(one.since)} for one in found]
+        output.document({"segment": name, "now": output.moment(now), "members": rows})
+        return 0
+    zone = engine.settings.timezone
+    rows_shown = [(one.contact_id, one.email, one.since and one.since.astimezone(zone)) for one in found]
+    output.table(("contact", "address", "since"), rows_shown)
+    output.note(f"{len(rows_shown):,} members of {name}.")
+    return 0
+
+
+@command.command("explain")
+@click.argument("name")
+@click.argument("contact")
+@answers_json
+@shared_options
+@pass_shared
+def explain(shared: Shared, name: str, contact: str) -> int:
+    """Clause by clause, with the values, why CONTACT (id or address) is in the segment NAME or not."""
+    from orchestrator.cli.names import contact_named, segment_named  # noqa: PLC0415 -- heavy
+    from orchestrator.segments.explain import explain as explain_segment  # noqa: PLC0415 -- heavy
+
+    engine = shared.engine()
+    segment_named(engine, name)
+    with engine.database.read() as connection:
+        person = contact_named(connection, contact)
+        found = explain_segment(
+            connection,
+            engine.settings,
+            engine.workspace.segments,
+            name,
+            person.id,
+            now=engine.clock.now(),
+        )
+    if shared.json:
+        clauses = [{"clause": one.text, "value": one.value, "result": one.result} for one in found.clauses]
+        output.document({"segment": name, "contact_id": person.key, "member": found.member, "clauses": clauses})
+        return 0
+    output.line(f"{person.key} is {'in' if found.member else 'not in'} {name}.")
+    words = {True: "true", False: "false", None: "unknown"}
+    output.table(("clause", "value", "result"), [(one.text, one.value, words[one.result]) for one in found.clauses])
+    return 0
+
+
+def _waiting(who: str) -> None:
+    output.note(f"Waiting for {who} …")
+
+
+def _json(result: Recompute) -> dict[str, object]:
+    return {
+        "now": output.moment(result.now),
+        "segments": [
+            {
+                "name": segment.name,
+                "size": segment.size,
+                "entered": segment.entered,
+                "left": segment.left,
+                "duration_ms": segment.duration_ms,
+                "held": segment.held,
+            }
+            for segment in result.segments
+        ],
+    }
+
+
+def _show(result: Recompute) -> None:
+    rows = [(one.name, one.size, one.entered, one.left, "held back" if one.held else "") for one in result.segments]
+    output.table(("segment", "size", "entered", "left", ""), rows, right=(1, 2, 3))
+    for segment in result.segments:
+        if segment.held:
+            output.warning(f"{segment.name} is held back: {segment.held}.")
+    if any(segment.held for segment in result.segments):
+        output.warning("Look at the rows above; `campaigns segments --force` accepts them.")
+    if not result.recorded:
+        output.note("Answered without recording: a later moment is recorded already, and history only moves forward.")

@@ -1,0 +1,48 @@
+"""`campaigns status`: health, and what needs a person."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli import output
+from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+
+
+@click.command("status")
+@answers_json
+@shared_options
+@pass_shared
+def command(shared: Shared) -> int:
+    """Last good import, recompute and sync; open runs; what waits for a person. Exit 1: unhealthy, 3: waits."""
+    from orchestrator.health import health  # noqa: PLC0415 -- heavy
+
+    engine = shared.engine()
+    found = health(engine)
+    if shared.json:
+        output.document(
+            {
+                "now": output.moment(found.now),
+                "healthy": found.healthy,
+                "last_good": {job: output.moment(at) for job, at in found.last_good.items()},
+                "runs": [
+                    {"run": run.name, "campaign": run.campaign, "state": run.state, "reason": run.reason}
+                    for run in found.open_runs
+                ],
+                "needs_person": list(found.needs_person),
+                "problems": list(found.problems),
+            }
+        )
+        return found.exit_code
+    zone = engine.settings.timezone
+    for job, at in found.last_good.items():
+        words = f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at is not None else "never"
+        output.line(f"Last good {job + ':':<11} {words}")
+    for run in found.open_runs:
+        output.line(f"Open run {run.name}: {run.state}{f', {run.reason}' if run.reason else ''}")
+    for text in found.problems:
+        output.warning(text)
+    for text in found.needs_person:
+        output.warning(f"Waits for you: {text}")
+    if not found.problems and not found.needs_person:
+        output.line("Nothing waits for a person.")
+    return found.exit_code

@@ -1,0 +1,47 @@
+"""`campaigns why`: why a contact did, or did not, get a campaign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import output
+from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+
+if TYPE_CHECKING:
+    from orchestrator.explanation import Answer
+
+
+@click.command("why")
+@click.argument("campaign")
+@click.argument("contact")
+@answers_json
+@shared_options
+@pass_shared
+def command(shared: Shared, campaign: str, contact: str) -> int:
+    """Why CONTACT (id or address) did, or did not, get CAMPAIGN: from what the run stored."""
+    from orchestrator.cli.names import campaign_named, contact_named  # noqa: PLC0415 -- heavy
+    from orchestrator.explanation import why  # noqa: PLC0415 -- heavy
+
+    engine = shared.engine()
+    definition = campaign_named(engine, campaign)
+    with engine.database.read() as connection:
+        person = contact_named(connection, contact)
+        answer: Answer = why(connection, engine.settings, definition, person.id, now=engine.clock.now())
+    if shared.json:
+        output.document(
+            {
+                "campaign": campaign,
+                "contact_id": person.key,
+                "decision": answer.decision,
+                "reasons": list(answer.reasons),
+                "at": output.moment(answer.at),
+                "run": answer.run,
+            }
+        )
+        return 0
+    output.line(f"{person.key} and {campaign}: {answer.decision}")
+    for reason in answer.reasons:
+        output.line(f"  {reason}")
+    return 0

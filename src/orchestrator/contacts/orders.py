@@ -1,0 +1,73 @@
+"""Answers from orders: figures and ages, of the contact or of its account, and what was bought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contacts.measures import Bought, Measure, OrderAge, OrderFigure
+from orchestrator.contacts.periods import DAY, EVER
+from orchestrator.contacts.question import Answer, among
+from orchestrator.contacts.tallies import Tallies, Tally, inside
+from orchestrator.vocabulary import OrderChannel, OrderStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.contacts.question import Asked
+
+COMPLETED = frozenset({OrderStatus.COMPLETED.value})
+RETURNED = frozenset({OrderStatus.RETURNED.value})
+
+
+def figures(questions: Sequence[OrderFigure | OrderAge], asked: Asked, *, of_account: bool) -> dict[Measure, Answer]:
+    """Figures over the contact's orders, or over all orders of its account (its own, where it has no account)."""
+    if not questions:
+        return {}
+    tallies = Tallies("ao" if of_account else "o", "status", "placed_at")
+    answers: dict[Measure, Answer] = {question: _order_answer(question, tallies, asked) for question in questions}
+    read = f"SELECT {{key}} AS k, {tallies.columns()} FROM orders WHERE {tallies.where()}"
+    if of_account:
+        by_account = f"{read.format(key='account')} AND account IS NOT NULL{asked.only_accounts('account')}"
+        alone = f"{read.format(key='-contact')} AND account IS NULL AND contact IS NOT NULL{asked.only('contact')}"
+        asked.joins.append(
+            f"LEFT JOIN ({by_account} GROUP BY account UNION ALL {alone} GROUP BY contact) ao"
+            " ON ao.k = COALESCE(c.account, -c.id)"
+        )
+    else:
+        own = f"{read.format(key='contact')} AND contact IS NOT NULL{asked.only('contact')}"
+        asked.joins.append(f"LEFT JOIN ({own} GROUP BY contact) o ON o.k = c.id")
+    return answers
+
+
+def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Asked) -> Answer:
+    if isinstance(question, OrderAge):
+        how = "MIN" if question.which == "first" else "MAX"
+        at = tallies.add(Tally(COMPLETED, asked.moment.window("total"), "placed_at", how))
+        return Answer(f"({asked.moment.epoch} - {at}) / {DAY}")
+    window = asked.moment.window(question.period)
+    count = Tally(COMPLETED, window, "1")
+    match question.figure:
+        case "orders":
+            return Answer(f"COALESCE({tallies.add(count)}, 0)")
+        case "returns":
+            return Answer(f"COALESCE({tallies.add(Tally(RETURNED, window, '1'))}, 0)")
+        case "revenue":
+            revenue = tallies.add(Tally(COMPLETED | RETURNED, window, "total_cents"))
+            return Answer(f"COALESCE({revenue}, 0)", decimals=2)
+        case "avg_order_value":
+            total = tallies.add(Tally(COMPLETED, window, "total_cents"))
+            return Answer(total, f"NULLIF({tallies.add(count)}, 0)", decimals=2)
+        case "web_share":
+            web = tallies.add(Tally(COMPLETED, window, "1", also=f"channel = '{OrderChannel.WEB.value}'"))
+            return Answer(web, f"NULLIF({tallies.add(count)}, 0)")
+
+
+def bought(question: Bought, asked: Asked) -> Answer:
+    """Whether a completed order of the period holds such a product."""
+    column = {"product": "key", "category": "category", "brand": "brand"}[question.by]
+    when = " AND ".join(inside("o.placed_at", asked.moment.window(question.period), EVER))
+    return among(
+        "SELECT o.contact FROM product p JOIN order_line l ON l.product = p.id"
+        f" JOIN orders o ON o.id = l.order_id WHERE p.{column} = {asked.bind(question.value)}"
+        f" AND o.status = '{OrderStatus.COMPLETED.value}' AND o.contact IS NOT NULL AND {when}{asked.only('o.contact')}"
+    )

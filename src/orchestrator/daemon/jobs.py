@@ -1,0 +1,124 @@
+"""The recurring jobs. Each reads the files again, takes the lease of the cycle, does its part and never raises.
+
+A job that finds another process at work leaves it to the next tick: what is due stays due in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.campaigns.due import due
+from orchestrator.cycle import CycleReport, advance_open_runs, import_step, whole_cycle
+from orchestrator.errors import Busy, OrchestratorError
+from orchestrator.store import runs as store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.definitions.workspace import WorkspaceReader
+    from orchestrator.engine import Engine
+    from orchestrator.problems import Problem
+    from orchestrator.store.leases import HeldLease
+
+log = logging.getLogger("orchestrator.daemon")
+
+
+class Jobs:
+    """What the daemon does, on one engine whose files it keeps up to date."""
+
+    def __init__(self, engine: Engine, reader: WorkspaceReader, stopping: Callable[[], bool]) -> None:
+        """``stopping``: the daemon was asked to stop; no further write is begun."""
+        self._engine = engine
+        self._reader = reader
+        self._stopping = stopping
+        self._told: tuple[Problem, ...] = ()
+
+    def import_(self) -> None:
+        """Copy what the sources say."""
+        self._guarded("import", self._import)
+
+    def cycle(self) -> None:
+        """Recompute, sync, start what is due, send, read back."""
+        self._guarded("cycle", self._cycle)
+
+    def campaigns(self) -> None:
+        """Every minute: a cycle where a campaign is due, else the open runs one step further."""
+        self._guarded("campaigns", self._campaigns)
+
+    def whole(self) -> None:
+        """At the start: what was missed while the daemon was down."""
+        self._guarded("start", self._whole)
+
+    def _import(self, check: Callable[[], None]) -> None:
+        check()
+        report = import_step(self._engine, now=self._engine.clock.now())
+        for failure in report.failures:
+            log.error("import failed", extra={"source": failure.source, "table": failure.table, "why": failure.message})
+
+    def _whole(self, check: Callable[[], None]) -> None:
+        self._tell(whole_cycle(self._engine, check=check))
+
+    def _cycle(self, check: Callable[[], None]) -> None:
+        self._tell(whole_cycle(self._engine, check=check, with_import=False))
+
+    def _campaigns(self, check: Callable[[], None]) -> None:
+        engine = self._engine
+        now = engine.clock.now()
+        with engine.database.read() as connection:
+            waiting = due(connection, engine.workspace.campaigns.values(), now=now, timezone=engine.settings.timezone)
+            opened = store.open_runs(connection)
+        if waiting:
+            self._cycle(check)
+        elif opened:
+            report = CycleReport()
+            advance_open_runs(engine, now=now, check=check, report=report)
+            self._tell(report)
+
+    def _guarded(self, name: str, job: Callable[[Callable[[], None]], None]) -> None:
+        try:
+            self._reload()
+            with self._engine.at_work(f"the daemon's {name} job", wait_seconds=5) as held:
+                job(lambda: self._may_act(held))
+        except Busy as busy:
+            log.info("left to the next tick", extra={"job": name, "why": str(busy)})
+        except OrchestratorError as fault:
+            log.error("job failed", extra={"job": name, "why": str(fault)})  # noqa: TRY400 -- a known fault: no trace
+        except Exception:
+            log.exception("job failed unexpectedly", extra={"job": name})
+
+    def _may_act(self, held: HeldLease) -> None:
+        held.check()
+        if self._stopping():
+            raise Busy("The daemon is stopping; the rest is done after its next start.")
+
+    def _reload(self) -> None:
+        workspace, problems = self._reader.read()
+        if tuple(problems) != self._told:
+            for problem in problems:
+                log.warning("file left as it was", extra={"problem": str(problem)})
+            self._told = tuple(problems)
+        if workspace != self._engine.workspace or tuple(problems) != self._engine.problems:
+            self._engine = self._engine.with_workspace(workspace, problems)
+
+    def _tell(self, report: CycleReport) -> None:
+        for fault in report.faults:
+            log.error("step failed", extra={"why": str(fault)})
+        for reason in report.refused:
+            log.warning("kept back", extra={"why": reason})
+        if report.recomputed is not None:
+            for segment in report.recomputed.segments:
+                if segment.held:
+                    log.warning("segment held back", extra={"segment": segment.name, "why": segment.held})
+        if report.synced is not None:
+            log.info(
+                "synced",
+                extra={
+                    "added": report.synced.added,
+                    "updated": report.synced.updated,
+                    "refused": len(report.synced.rejected),
+                    "calls": report.synced.api_calls,
+                },
+            )
+        for run in report.runs:
+            log.info("run", extra={"run": run.name, "state": run.state, "why": run.reason})

@@ -1,0 +1,91 @@
+"""The daemon's life: one per database, jobs on their schedules in business time, a clean stop on SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from orchestrator.daemon.jobs import Jobs
+from orchestrator.definitions.schedules import next_after
+from orchestrator.definitions.values import Cron, Every, Schedule
+from orchestrator.store.leases import lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+    from orchestrator.definitions.workspace import WorkspaceReader
+    from orchestrator.engine import Engine
+
+log = logging.getLogger("orchestrator.daemon")
+
+LATE_SECONDS = 24 * 3600
+"""a tick that comes late still counts: what it does is asked of the database, not of the clock"""
+
+
+def run_daemon(engine: Engine, reader: WorkspaceReader) -> None:
+    """Until SIGTERM or SIGINT. Raises Busy where another daemon serves this database."""
+    stop = threading.Event()
+    with lease(engine.database, "daemon", "campaigns daemon"):
+        jobs = Jobs(engine, reader, stop.is_set)
+        # one worker: no job overlaps itself or another
+        scheduler = BackgroundScheduler(
+            timezone=engine.settings.timezone,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE_SECONDS},
+        )
+        _add_jobs(scheduler, engine, jobs)
+        before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            scheduler.start()
+            log.info("daemon started", extra={"workspace": str(engine.workspace.root)})
+            while not stop.wait(1):
+                pass
+            log.info("daemon stopping: the job at work ends first")
+            scheduler.shutdown(wait=True)
+            log.info("daemon stopped")
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _add_jobs(scheduler: BackgroundScheduler, engine: Engine, jobs: Jobs) -> None:
+    schedule, zone = engine.settings.schedule, engine.settings.timezone
+    scheduler.add_job(jobs.whole, id="start")
+    if engine.settings.sources:
+        _add(scheduler, jobs.import_, "import", schedule.import_, zone)
+    _add(scheduler, jobs.cycle, "recompute", schedule.recompute, zone)
+    scheduler.add_job(jobs.campaigns, IntervalTrigger(minutes=1, timezone=zone), id="campaigns")
+
+
+def _add(
+    scheduler: BackgroundScheduler, job: Callable[[], None], name: str, schedule: Schedule, zone: ZoneInfo
+) -> None:
+    match schedule:
+        case None:
+            return
+        case Every(interval):
+            trigger: Any = IntervalTrigger(seconds=int(interval.total_seconds()), timezone=zone)
+        case Cron():
+            trigger = _BusinessCron(schedule, zone)
+    scheduler.add_job(job, trigger, id=name)
+
+
+class _BusinessCron(CronTrigger):  # type: ignore[misc] # APScheduler ships no types
+    """A cron line as people know it: APScheduler counts weekdays from Monday and has no rule for daylight saving."""
+
+    def __init__(self, schedule: Cron, zone: ZoneInfo) -> None:
+        super().__init__(timezone=zone)
+        self._schedule = schedule
+        self._zone = zone
+
+    def get_next_fire_time(self, previous_fire_time: Any, now: Any) -> Any:
+        due = next_after(self._schedule, previous_fire_time or now, self._zone)
+        return due.astimezone(self._zone) if due is not None else None

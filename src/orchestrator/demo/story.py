@@ -1,0 +1,153 @@
+"""The demo, step by step: a workspace, a wholesaler, a sandbox, and two cycles some hours apart.
+
+A contact has to enter a segment before a cart reminder is due, so the first cycle, in the morning, only gets to
+know everybody; the second, at noon, finds the carts that were left meanwhile. Both happen on the latest business day.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import threading
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Self
+
+from orchestrator.cycle import CycleReport, import_step, may_act, whole_cycle
+from orchestrator.demo.generator import write_wholesaler
+from orchestrator.engine import Engine, open_engine
+from orchestrator.sandbox.server import Sandbox
+from orchestrator.starter import copy_starter
+from orchestrator.store import runs as store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "demo-us1"
+"""opens the sandbox; a real key never stands in a file"""
+
+
+class Story:
+    """A demo in a folder of its own, with its sandbox."""
+
+    def __init__(self, folder: Path, *, port: int, contacts: int, seed: int) -> None:
+        self.folder = folder
+        self._contacts = contacts
+        self._seed = seed
+        self._sandbox = Sandbox(port=port, state_file=None)
+        self._noon: datetime | None = None
+
+    def __enter__(self) -> Self:
+        self._sandbox.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sandbox.stop()
+
+    @property
+    def inbox(self) -> str:
+        """Address of the inbox."""
+        return self._sandbox.inbox_url
+
+    def steps(self) -> Iterator[str]:
+        """Do everything, one sentence a step."""
+        files = copy_starter(self.folder)
+        self._point_at_sandbox()
+        os.environ.setdefault("MAILCHIMP_API_KEY", KEY)
+        yield f"Workspace:  {files} files in {self.folder}"
+        noon = self._latest_business_noon()
+        self._noon = noon
+        morning = noon - timedelta(hours=5)
+        counts = write_wholesaler(
+            self.folder / "data", now=noon, seed=self._seed, contacts=self._contacts, companies=max(1, self._contacts * 3 // 10)
+        )
+        yield f"Wholesaler: {counts.contacts:,} contacts at {counts.accounts:,} companies, {counts.orders:,} orders"
+        yield from self._cycle(morning, "Morning")
+        yield from self._cycle(noon, "Noon")
+        yield f"Inbox:      {self._delivered():,} mails delivered"
+
+    def next_commands(self) -> tuple[str, ...]:
+        """What to try in the workspace while the sandbox runs."""
+        now = self._noon.strftime("%Y-%m-%dT%H:%M") if self._noon else ""
+        return (
+            f"cd {self.folder} && export MAILCHIMP_API_KEY={KEY}",
+            "campaigns check",
+            f"campaigns segments --now {now}",
+            f"campaigns segments explain eu-big-idle-cart {self._some_contact()} --now {now}",
+            "campaigns runs",
+            f"campaigns send loyalty-offer --dry-run --now {now}",
+        )
+
+    def _point_at_sandbox(self) -> None:
+        path = self.folder / "config.toml"
+        text = path.read_text(encoding="utf-8")
+        line = f'base_url = "{self._sandbox.base_url}"   # the sandbox of this demo'
+        changed, found = re.subn(r'^#\s*base_url\s*=.*$', line, text, count=1, flags=re.MULTILINE)
+        if not found:
+            changed = text.replace("[mailchimp]\n", f"[mailchimp]\n{line}\n", 1)
+        path.write_text(changed, encoding="utf-8")
+
+    def _latest_business_noon(self) -> datetime:
+        """Noon of the latest working day, in business time."""
+        engine = open_engine(self.folder)
+        zone = engine.settings.timezone
+        engine.close()
+        today = datetime.now(UTC).astimezone(zone).date()
+        # Tuesday to Thursday: no weekend, and Monday's newsletter of this week is behind
+        while today.weekday() not in {1, 2, 3}:
+            today -= timedelta(days=1)
+        return datetime.combine(today, time(12), zone)
+
+    def _cycle(self, now: datetime, name: str) -> Iterator[str]:
+        engine = open_engine(self.folder, now=now)
+        try:
+            with engine.at_work("campaigns demo"):
+                report = whole_cycle(engine, check=may_act)
+            for fault in report.faults:
+                raise fault
+            yield f"{name + ':':<11} {_summary(engine, report)}"
+        finally:
+            engine.close()
+
+    def _delivered(self) -> int:
+        return len(self._sandbox.deliveries())
+
+    def _some_contact(self) -> str:
+        engine = open_engine(self.folder, now=self._noon)
+        try:
+            with engine.database.read() as connection:
+                segment = store.segment_row(connection, "eu-big-idle-cart")
+                members = store.members(connection, segment) if segment is not None else []
+                key = connection.exec_driver_sql(
+                    f"SELECT key FROM contact WHERE id = {int(members[0]) if members else 1}"
+                ).scalar()
+        finally:
+            engine.close()
+        return str(key)
+
+
+def serve(story: Story) -> None:
+    """Until Ctrl-C or SIGTERM."""
+    del story
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1):
+        pass
+
+
+def _summary(engine: Engine, report: CycleReport) -> str:
+    parts = []
+    if report.imported is not None:
+        parts.append(f"{sum(table.read for table in report.imported.tables.values()):,} rows read")
+    if report.recomputed is not None:
+        parts.append(f"{len(report.recomputed.segments)} segments")
+    if report.synced is not None:
+        parts.append(f"{report.synced.added + report.synced.updated:,} members written")
+    with engine.database.read() as connection:
+        for run in report.runs:
+            counts = store.decision_counts(connection, run.id or 0)
+            parts.append(f"{run.campaign} sent {counts.get('sent', 0):,} of {sum(counts.values()):,}")
+    return ", ".join(parts)

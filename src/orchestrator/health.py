@@ -1,0 +1,79 @@
+"""Is it well, and what waits for a person: one line each, with the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from orchestrator.clock import from_epoch
+from orchestrator.cycle import stale
+from orchestrator.store import jobs, runs as store
+from orchestrator.vocabulary import RunState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orchestrator.engine import Engine
+    from orchestrator.store.tables import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of one workspace's operation."""
+
+    now: datetime
+    last_good: dict[str, datetime | None]
+    open_runs: tuple[Run, ...]
+    needs_person: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return not self.problems
+
+    @property
+    def exit_code(self) -> int:
+        """For monitoring: 1 unhealthy, 3 something waits for a person, else 0."""
+        if self.problems:
+            return 1
+        return 3 if self.needs_person else 0
+
+
+def health(engine: Engine) -> Health:
+    """Read only; the provider is not asked."""
+    now = engine.clock.now()
+    with engine.database.read() as connection:
+        rows = {row["job"]: row for row in jobs.jobs(connection)}
+        runs = store.open_runs(connection)
+        held = connection.execute(text("SELECT name, held FROM segment WHERE held IS NOT NULL ORDER BY name")).all()
+        failures = connection.execute(
+            text('SELECT source, "table", failure FROM source_table WHERE failure IS NOT NULL ORDER BY 1, 2')
+        ).all()
+    problems = [f"The latest {job} failed: {row['message']}" for job, row in rows.items() if _failed(row)]
+    problems += [f"Import of {source}.{table}: {failure}" for source, table, failure in failures]
+    old = stale(engine, now)
+    if old is not None:
+        problems.append(old)
+    waits = [
+        f"run {run.name}: {run.reason} campaigns approve {run.name}"
+        for run in runs
+        if run.state == RunState.WAITING_APPROVAL
+    ]
+    waits += [f"segment {name} is held back: {why}. campaigns segments --force" for name, why in held]
+    return Health(
+        now=now,
+        last_good={
+            job: from_epoch(rows[job]["good_at"]) if job in rows and rows[job]["good_at"] is not None else None
+            for job in ("import", "recompute", "sync")
+        },
+        open_runs=tuple(runs),
+        needs_person=tuple(waits),
+        problems=tuple(problems) + tuple(str(problem) for problem in engine.problems),
+    )
+
+
+def _failed(row: dict[str, object]) -> bool:
+    """Ended, and not well: the latest good end is an earlier one."""
+    return row["finished_at"] is not None and row["finished_at"] != row["good_at"]

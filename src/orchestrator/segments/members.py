@@ -1,0 +1,183 @@
+"""Who is in a segment, and what is known of contacts: reading only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.contacts.custom import learn_custom_fields
+from orchestrator.contacts.profile import profile_query
+from orchestrator.contacts.values import Exact, Shown, exact, shown
+from orchestrator.errors import UsageError
+from orchestrator.segments.compile import compile_with_data
+from orchestrator.segments.fields import nearest, resolve
+from orchestrator.segments.query import WORD, segment_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.contacts.measures import Measure
+    from orchestrator.definitions.values import SegmentDefinition, Settings
+    from orchestrator.segments.compile import CompiledSegment
+    from orchestrator.segments.field import Field
+
+CHUNK = 500
+"""contacts asked about in one query"""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A contact in a segment."""
+
+    contact_id: str
+    """the source's key"""
+    email: str
+    since: datetime | None
+    """when it entered, or when the segment was first computed; None where that moment is not recorded"""
+
+
+def read_members(connection: Connection, name: str) -> Iterator[Member]:
+    """The recorded members of a segment, by key. Raises UsageError for one that was never computed."""
+    segment = connection.execute(
+        text("SELECT id, bit, baseline_at FROM segment WHERE name = :name"), {"name": name}
+    ).one_or_none()
+    if segment is None:
+        raise UsageError(f'Segment "{name}" was never computed. `campaigns segments` computes and lists them.')
+    rows = connection.execution_options(yield_per=2000).execute(
+        text(
+            f"SELECT c.key, c.email, COALESCE({_ENTERED}, :baseline) FROM membership_mask m"
+            " JOIN contact c ON c.id = m.contact"
+            " WHERE m.word = :word AND ((m.mask >> CAST(:position AS INTEGER)) & 1) = 1 ORDER BY c.id"
+        ),
+        {
+            "segment": segment.id,
+            "baseline": segment.baseline_at,
+            "word": segment.bit // WORD,
+            "position": segment.bit % WORD,
+            "until": 1 << 62,
+        },
+    )
+    for key, email, since in rows:
+        yield Member(key, email, from_epoch(since))
+
+
+_ENTERED = (
+    "(SELECT MAX(x.at) FROM membership_change x WHERE x.contact = c.id AND x.segment = :segment"
+    " AND x.entered AND x.at >= :baseline AND x.at <= :until)"
+)
+
+
+def members_as_of(
+    connection: Connection,
+    settings: Settings,
+    segments: Mapping[str, SegmentDefinition],
+    name: str,
+    *,
+    now: datetime,
+) -> Iterator[Member]:
+    """Who satisfies today's definition as of any moment, computed without being recorded."""
+    segment = compiled_segment(connection, segments, name)
+    known = connection.execute(
+        text("SELECT id, baseline_at FROM segment WHERE name = :name"), {"name": name}
+    ).one_or_none()
+    query = segment_query([segment], settings, now=now, dialect=connection.dialect.name)
+    rows = connection.execution_options(yield_per=2000).execute(
+        text(
+            f"SELECT c.key, c.email, {_ENTERED} FROM {query.profile} p JOIN contact c ON c.id = p.contact"
+            f" WHERE {query.conditions[name]} ORDER BY c.id"
+        ),
+        {
+            **query.parameters,
+            "segment": known.id if known else -1,
+            "baseline": known.baseline_at if known else 0,
+            "until": to_epoch(now),
+        },
+    )
+    baseline = from_epoch(known.baseline_at) if known and known.baseline_at <= to_epoch(now) else None
+    for key, email, since in rows:
+        yield Member(key, email, baseline if since is None else from_epoch(since))
+
+
+def holds(
+    connection: Connection,
+    settings: Settings,
+    segments: Mapping[str, SegmentDefinition],
+    name: str,
+    *,
+    now: datetime,
+    contacts: Sequence[int],
+) -> set[int]:
+    """Which of these contacts (ids) satisfy the definition as of ``now``, without recording anything."""
+    segment = compiled_segment(connection, segments, name)
+    found: set[int] = set()
+    for chunk in _chunks(contacts):
+        query = segment_query([segment], settings, now=now, dialect=connection.dialect.name, contacts=chunk)
+        rows = connection.execute(
+            text(f"SELECT p.contact FROM {query.profile} p WHERE {query.conditions[name]}"), dict(query.parameters)
+        )
+        found.update(rows.scalars())
+    return found
+
+
+def profiles(
+    connection: Connection,
+    settings: Settings,
+    fields: Sequence[str],
+    *,
+    now: datetime,
+    contacts: Sequence[int] | None = None,
+) -> Iterator[tuple[int, dict[str, Shown]]]:
+    """Contact id and the named fields of each contact, in people's units; ``contacts`` (ids) None: everybody.
+
+    Raises UsageError for a name that the catalogue does not have.
+    """
+    custom = learn_custom_fields(connection, {name for name in fields if name.startswith(("x_", "account_x_"))})
+    found: dict[str, Field] = {}
+    for name in fields:
+        field = resolve(name, custom)
+        if field is None:
+            near = nearest(name, custom)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise UsageError(f'There is no field "{name}".{hint} `campaigns fields` lists every field.')
+        found[name] = field
+    for contact, values in exact_values(connection, settings, found.values(), now=now, contacts=contacts):
+        yield contact, {name: shown(values[field.measure], field.type) for name, field in found.items()}
+
+
+def exact_values(
+    connection: Connection,
+    settings: Settings,
+    fields: Iterable[Field],
+    *,
+    now: datetime,
+    contacts: Sequence[int] | None,
+) -> Iterator[tuple[int, dict[Measure, Exact]]]:
+    """Contact id and the exact answers to the fields' questions."""
+    types = {field.measure: field.type for field in fields}
+    for chunk in [None] if contacts is None else _chunks(contacts):
+        query = profile_query(types, settings, now=now, dialect=connection.dialect.name, contacts=chunk)
+        rows = connection.execution_options(yield_per=2000).execute(text(query.sql), dict(query.parameters))
+        for row in rows.mappings():
+            yield (
+                row["contact"],
+                {measure: exact(query.columns[measure], type_, row) for measure, type_ in types.items()},
+            )
+
+
+def compiled_segment(connection: Connection, segments: Mapping[str, SegmentDefinition], name: str) -> CompiledSegment:
+    compiled = compile_with_data(connection, segments)
+    if name not in compiled.segments:
+        reason = compiled.unusable.get(name, "there is no such file in segments/")
+        raise UsageError(f'Segment "{name}" cannot be computed: {reason}. `campaigns check` says where.')
+    return compiled.segments[name]
+
+
+def _chunks(contacts: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(contacts), CHUNK):
+        yield contacts[start : start + CHUNK]
