@@ -82,6 +82,13 @@ def test_a_send_is_one_request(stub: Stub, gateway: MailchimpGateway) -> None:
     assert stub.made() == ["POST /campaigns/c1/actions/send"]
 
 
+def test_a_send_that_was_throttled_is_left_to_the_caller(stub: Stub, gateway: MailchimpGateway) -> None:
+    stub.will(problem(429, "Too Many Requests"))
+    with pytest.raises(RetryLater):
+        gateway.send("c1")
+    assert len(stub.received) == 1
+
+
 def test_a_campaign_that_is_not_ready_is_refused(stub: Stub, gateway: MailchimpGateway) -> None:
     stub.will(problem(400, "Bad Request", "Your Campaign is not ready to send."))
     with pytest.raises(RejectedByProvider):

@@ -245,6 +245,37 @@ def test_who_waits_first_is_served_before_those_who_come_back(tmp_path: Path) ->
     command.close()
 
 
+def test_nobody_takes_a_place_while_another_process_has_the_turn(tmp_path: Path, time: Time) -> None:
+    waiting = FileSlots(tmp_path, 2)
+    turn = 2
+    assert waiting.take(turn)
+    budget = ConnectionBudget(2, FileSlots(tmp_path, 2), time)
+    entered = threading.Event()
+
+    def call() -> None:
+        with budget.slot():
+            entered.set()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert not entered.wait(0.05)
+    waiting.give_back(turn)
+    thread.join(20)
+    assert entered.is_set()
+    budget.close()
+    waiting.close()
+
+
+def test_a_stopped_process_that_has_the_turn_holds_nobody_up(tmp_path: Path) -> None:
+    stopped = FileSlots(tmp_path, 2)
+    assert stopped.take(2)
+    budget = ConnectionBudget(2, FileSlots(tmp_path, 2), Time(step=1))
+    with budget.slot() as slot:
+        assert slot.locked
+    budget.close()
+    stopped.close()
+
+
 def test_places_that_a_stopped_process_keeps_are_used_once_its_calls_must_have_ended(tmp_path: Path) -> None:
     stopped = FileSlots(tmp_path, 2)
     assert all(stopped.take(number) for number in (0, 1))

@@ -16,7 +16,7 @@ from orchestrator.definitions.values import MailchimpSettings, Settings, Source
 from orchestrator.sources.load import import_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.sources.report import ImportReport
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-PEOPLE = {
+PEOPLE: dict[str, str | bytes] = {
     "accounts": """
         account_id,name
         A1,Pumps & Co
@@ -52,12 +52,19 @@ class Erp:
     root: Path
     _folders: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def load(self, *, now: datetime = NOW, force: bool = False, **files: str | bytes) -> ImportReport:
+    def load(
+        self,
+        files: Mapping[str, str | bytes] | None = None,
+        *,
+        now: datetime = NOW,
+        force: bool = False,
+        **more: str | bytes,
+    ) -> ImportReport:
         """Import a folder of these files (table=content; text is dedented); nothing else is in it."""
-        folder = self.folder(**files)
+        folder = self.folder({**(files or {}), **more})
         return import_sources(self.database, settings(), self.root, csv_folder=folder, now=now, force=force)
 
-    def folder(self, **files: str | bytes) -> Path:
+    def folder(self, files: Mapping[str, str | bytes]) -> Path:
         """A new folder of these files."""
         folder = self.root / f"export-{next(self._folders)}"
         folder.mkdir()
@@ -69,7 +76,7 @@ class Erp:
 
     def load_people(self) -> None:
         """Two accounts with a contact each."""
-        assert not self.load(**PEOPLE).rejects
+        assert not self.load(PEOPLE).rejects
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The answer to a query of the local database."""
@@ -78,7 +85,7 @@ class Erp:
 
     def emails(self) -> dict[str, str]:
         """Contact -> address."""
-        return dict(self.rows("select key, email from contact"))  # type: ignore[arg-type]  # pairs, as selected
+        return dict(self.rows("select key, email from contact"))
 
 
 @pytest.fixture

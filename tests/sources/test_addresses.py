@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sources.conftest import reasons
 
 from orchestrator.sources.report import TableCounts
-from tests.sources.conftest import reasons
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Erp

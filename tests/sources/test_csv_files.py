@@ -6,11 +6,11 @@ import gzip
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sources.conftest import reasons
 
 from orchestrator.errors import DataError
 from orchestrator.sources.csv_folder import look_into, open_csv
 from orchestrator.sources.values import BadValue
-from tests.sources.conftest import reasons
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,10 +116,11 @@ def test_names_of_columns_are_matched_without_case_and_blanks(erp: Erp) -> None:
 
 def test_a_missing_required_column_names_what_was_found_and_the_closest(erp: Erp) -> None:
     report = erp.load(accounts="account_no,name\nA1,Pumps\n")
-    assert [failure.message for failure in report.failures] == [
+    (failure,) = report.failures
+    assert failure.message == (
         'accounts.csv: the required column "account_id" is missing. Columns found: account_no, name. '
         'Did you mean "account_id" by "account_no"?'
-    ]
+    )
 
 
 def test_a_column_that_comes_twice_is_a_failure(erp: Erp) -> None:

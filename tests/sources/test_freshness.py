@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.sources.conftest import NOW, PEOPLE, Erp, settings
+
 from orchestrator.definitions.values import CsvSource, SqlSource, SqlTable
 from orchestrator.sources.journal import last_good_import
 from orchestrator.sources.load import import_sources
-from tests.sources.conftest import NOW, PEOPLE, Erp, settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,14 +33,14 @@ def test_nothing_imported_is_not_fresh(database: Database) -> None:
 
 
 def test_an_import_by_hand_counts_where_no_source_is_configured(erp: Erp) -> None:
-    erp.load(**PEOPLE)
+    erp.load(PEOPLE)
     erp.load(accounts=PEOPLE["accounts"], now=NOW + HOUR)
     assert fresh(erp.database) == NOW + HOUR
     assert fresh(erp.database, CsvSource("files", Path("files"))) is None
 
 
 def test_a_file_that_fails_holds_the_moment_back_until_it_is_good_again(erp: Erp) -> None:
-    erp.load(**PEOPLE)
+    erp.load(PEOPLE)
     erp.load(accounts=b"", contacts=PEOPLE["contacts"], now=NOW + HOUR)
     assert fresh(erp.database) == NOW
     erp.load(accounts=PEOPLE["accounts"], now=NOW + 2 * HOUR)
@@ -65,7 +66,7 @@ def test_the_query_that_worked_longest_ago_decides(sqlite_database: Database, tm
 
 
 def test_a_folder_that_is_gone_makes_its_data_old(sqlite_database: Database, tmp_path: Path) -> None:
-    folder = Erp(sqlite_database, tmp_path).folder(**PEOPLE)
+    folder = Erp(sqlite_database, tmp_path).folder(PEOPLE)
     source = CsvSource("files", folder.relative_to(tmp_path))
     import_sources(sqlite_database, settings(source), tmp_path, now=NOW)
     folder.rename(tmp_path / "elsewhere")

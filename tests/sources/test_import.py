@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
+from tests.sources.conftest import NOW, PEOPLE, reasons, settings
 
 from orchestrator.errors import DataError, UsageError
 from orchestrator.sources import journal, table_import
 from orchestrator.sources.load import import_sources
 from orchestrator.sources.report import TableCounts
-from tests.sources.conftest import NOW, PEOPLE, reasons, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def test_rows_are_inserted_then_unchanged_then_updated(erp: Erp) -> None:
-    assert erp.load(**PEOPLE).tables["accounts"] == TableCounts(read=2, inserted=2)
-    assert erp.load(**PEOPLE).tables["accounts"] == TableCounts(read=2, unchanged=2)
+    assert erp.load(PEOPLE).tables["accounts"] == TableCounts(read=2, inserted=2)
+    assert erp.load(PEOPLE).tables["accounts"] == TableCounts(read=2, unchanged=2)
     report = erp.load(accounts="account_id,name\nA1,Pumps and Company\nA2,Valves Ltd\nA3,New\n")
     assert report.tables["accounts"] == TableCounts(read=3, inserted=1, updated=1, unchanged=1)
     assert erp.rows("select key, name from account order by key") == [
@@ -61,7 +61,7 @@ def test_a_row_replaces_the_columns_it_has_and_no_others(erp: Erp) -> None:
 
 def test_unknown_columns_become_custom_fields_and_an_empty_one_takes_its_field_away(erp: Erp) -> None:
     erp.load(accounts="account_id,Größe (m²),Loyalty Points\nA1,12.50,7\nA2,,\n")
-    stored = dict(erp.rows("select key, extra from account"))  # type: ignore[arg-type]  # pairs, as selected
+    stored = dict(erp.rows("select key, extra from account"))
     assert as_json(stored["A1"]) == {"grosse_m2": "12.50", "loyalty_points": "7"}
     assert as_json(stored["A2"]) == {}
     erp.load(accounts="account_id,Loyalty Points\nA1,\n")
@@ -204,11 +204,11 @@ def test_of_rows_with_one_key_the_first_good_one_is_kept(erp: Erp) -> None:
 
 def test_a_line_is_known_by_its_order_and_product(erp: Erp) -> None:
     erp.load_people()
-    files = {
+    files: dict[str, str | bytes] = {
         "products": "product_id\nP1\nP2\n",
         "orders": "order_id,contact_id,placed_at,total\nO1,C1,2026-01-01,1\nO2,C1,2026-01-01,1\n",
     }
-    report = erp.load(**files, order_lines="order_id,product_id,quantity\nO1,P1,1\nO1,P2,2\nO2,P1,3\nO1,P1,4\n")
+    report = erp.load(files, order_lines="order_id,product_id,quantity\nO1,P1,1\nO1,P2,2\nO2,P1,3\nO1,P1,4\n")
     assert reasons(report) == [("order_lines.csv", 5, "order_id")]
     report = erp.load(order_lines="order_id,product_id,quantity\nO1,P1,1\nO1,P2,20\nO2,P2,5\n")
     assert report.tables["order_lines"] == TableCounts(read=3, inserted=1, updated=1, unchanged=1)
@@ -256,7 +256,7 @@ def test_a_broken_file_changes_nothing_of_its_table_and_stops_no_other(erp: Erp)
     assert set(report.tables) == {"contacts"}
     assert erp.rows("select key, name from account order by key") == [("A1", "Pumps & Co"), ("A2", "Valves Ltd")]
     assert erp.rows("select count(*) from contact") == [(3,)]
-    stored = dict(erp.rows('select "table", failure from source_table'))  # type: ignore[arg-type]  # pairs
+    stored = dict(erp.rows('select "table", failure from source_table'))
     assert "never closed" in stored["accounts"]
     assert stored["contacts"] is None
 
@@ -311,7 +311,7 @@ def test_all_rejects_are_counted_and_the_first_ones_kept(erp: Erp, monkeypatch: 
 
 def test_progress_tells_the_rows_read_and_an_estimate(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_import, "CHUNK_ROWS", 1000)
-    folder = erp.folder(accounts="account_id\n" + "".join(f"A{number}\n" for number in range(2500)))
+    folder = erp.folder({"accounts": "account_id\n" + "".join(f"A{number}\n" for number in range(2500))})
     told: list[tuple[str, int, int | None]] = []
     import_sources(
         erp.database, settings(), erp.root, csv_folder=folder, now=NOW, progress=lambda *told_now: told.append(told_now)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from sqlalchemy import text
+from tests import real_data
+from tests.sources.conftest import NOW, settings
 
 from orchestrator.sources.load import import_sources
 from orchestrator.sources.report import TableCounts
-from tests import real_data
-from tests.sources.conftest import NOW, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, text
+from tests.sources.conftest import NOW, settings
 
 from orchestrator.definitions.values import SqlSource, SqlTable
 from orchestrator.sources import journal
 from orchestrator.sources.load import import_sources
 from orchestrator.sources.report import TableCounts
-from tests.sources.conftest import NOW, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,8 +30,8 @@ def test_money_as_a_floating_number_is_read_as_it_is_printed(amount: Decimal) ->
 def test_any_text_is_an_amount_or_set_aside(written: str) -> None:
     try:
         cents = values.money(written)
-    except BadValue as fault:
-        assert str(fault)
+    except BadValue:
+        pass
     else:
         assert Decimal(written) * 100 == cents
 

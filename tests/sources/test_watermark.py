@@ -50,7 +50,7 @@ def test_a_watermark_never_goes_back() -> None:
     assert advance(None, None, []) is None
 
 
-MONDAY = datetime(2026, 2, 2, 9)
+MONDAY = datetime.fromisoformat("2026-02-02T09:00")
 
 
 def test_it_waits_before_a_row_that_refers_to_something_unknown() -> None:

@@ -96,32 +96,36 @@ def fenced(sql: str, dialect: str) -> str:
 
 
 def _answers(wanted: tuple[Measure, ...], asked: Asked) -> dict[Measure, Answer]:
-    answers: dict[Measure, Answer] = {}
     if any(isinstance(measure, AccountColumn | Derived | CustomColumn) for measure in wanted):
         asked.joins.append("LEFT JOIN account a ON a.id = c.account")
-    for measure in wanted:
-        match measure:
-            case ContactColumn() | AccountColumn():
-                answers[measure] = contact_column(measure)
-            case Derived():
-                answers[measure] = derived_column(measure, asked)
-            case CustomColumn():
-                answers[measure] = custom_column(measure, asked)
-            case Interest():
-                answers[measure] = activity.interest(measure, asked)
-            case Bought():
-                answers[measure] = orders.bought(measure, asked)
-            case EventMention():
-                answers[measure] = activity.mention(measure, asked)
-            case MailOf():
-                answers[measure] = activity.mail_of(measure, asked)
-            case _:
-                pass  # answered together with their kind, below
+    answers = {measure: answer for measure in wanted if (answer := _single(measure, asked))}
+    # what reads the same table is asked together
     for of_account in (False, True):
-        asked_figures = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
-        answers |= orders.figures(asked_figures, asked, of_account=of_account)
+        asked_orders = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
+        answers |= orders.figures(asked_orders, asked, of_account=of_account)
     answers |= activity.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
     answers |= activity.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)
     answers |= activity.mails([m for m in wanted if isinstance(m, MailCount | MailAge)], asked)
     answers |= scores.rfm([m for m in wanted if isinstance(m, Rfm)], asked)
     return answers
+
+
+def _single(measure: Measure, asked: Asked) -> Answer | None:
+    """The answer to a question that is asked by itself."""
+    match measure:
+        case ContactColumn() | AccountColumn():
+            return contact_column(measure)
+        case Derived():
+            return derived_column(measure, asked)
+        case CustomColumn():
+            return custom_column(measure, asked)
+        case Interest():
+            return activity.interest(measure, asked)
+        case Bought():
+            return orders.bought(measure, asked)
+        case EventMention():
+            return activity.mention(measure, asked)
+        case MailOf():
+            return activity.mail_of(measure, asked)
+        case _:
+            return None

@@ -1,7 +1,8 @@
 """The continent of each country: ISO 3166-1 alpha-2 codes by the six regions that a segment may name.
 
-As the GeoNames country table has it: Russia and Cyprus count as Europe, Turkey and the Caucasus as Asia, Central America
-and the Caribbean as North America. Antarctica and its surroundings belong to no region. XK is Kosovo's customary code.
+As the GeoNames country table has it: Russia and Cyprus count as Europe, Turkey and the Caucasus as Asia, Central
+America and the Caribbean as North America. Antarctica and its surroundings belong to no
+region. XK is Kosovo's customary code.
 """
 
 from __future__ import annotations

@@ -5,15 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from orchestrator.contacts.measures import Measure, Rfm
 from orchestrator.contacts.orders import COMPLETED, RETURNED
 from orchestrator.contacts.periods import EVER
 from orchestrator.contacts.question import Answer
 from orchestrator.contacts.tallies import inside, one_of
+from orchestrator.vocabulary import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.contacts.measures import Measure, Rfm
     from orchestrator.contacts.question import Asked
 
 

@@ -1,7 +1,7 @@
-"""The demo, step by step: a workspace, a wholesaler, a sandbox, and two cycles some hours apart.
+"""The demo, step by step: a workspace, a wholesaler, a sandbox, and three cycles on two days.
 
-A contact has to enter a segment before a cart reminder is due, so the first cycle, in the morning, only gets to
-know everybody; the second, at noon, finds the carts that were left meanwhile. Both happen on the latest business day.
+A schedule counts from the first cycle that saw it, and the loyalty offer waits a day: so the first look is on a Monday
+before nine, the second after the newsletter's hour, the third on Tuesday.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Story:
         self._contacts = contacts
         self._seed = seed
         self._sandbox = Sandbox(port=port, state_file=None)
-        self._noon: datetime | None = None
+        self._end: datetime | None = None
 
     def __enter__(self) -> Self:
         self._sandbox.start()
@@ -57,20 +57,18 @@ class Story:
         self._point_at_sandbox()
         os.environ.setdefault("MAILCHIMP_API_KEY", KEY)
         yield f"Workspace:  {files} files in {self.folder}"
-        noon = self._latest_business_noon()
-        self._noon = noon
-        morning = noon - timedelta(hours=5)
+        end = self._end = self._latest_tuesday_noon()
         counts = write_wholesaler(
-            self.folder / "data", now=noon, seed=self._seed, contacts=self._contacts, companies=max(1, self._contacts * 3 // 10)
+            self.folder / "data", now=end, seed=self._seed, contacts=self._contacts, companies=max(1, self._contacts * 3 // 10)
         )
         yield f"Wholesaler: {counts.contacts:,} contacts at {counts.accounts:,} companies, {counts.orders:,} orders"
-        yield from self._cycle(morning, "Morning")
-        yield from self._cycle(noon, "Noon")
+        for moment in (end - timedelta(hours=27, minutes=30), end - timedelta(hours=24), end):
+            yield from self._cycle(moment)
         yield f"Inbox:      {self._delivered():,} mails delivered"
 
     def next_commands(self) -> tuple[str, ...]:
         """What to try in the workspace while the sandbox runs."""
-        now = self._noon.strftime("%Y-%m-%dT%H:%M") if self._noon else ""
+        now = self._end.strftime("%Y-%m-%dT%H:%M") if self._end else ""
         return (
             f"cd {self.folder} && export MAILCHIMP_API_KEY={KEY}",
             "campaigns check",
@@ -89,25 +87,23 @@ class Story:
             changed = text.replace("[mailchimp]\n", f"[mailchimp]\n{line}\n", 1)
         path.write_text(changed, encoding="utf-8")
 
-    def _latest_business_noon(self) -> datetime:
-        """Noon of the latest working day, in business time."""
+    def _latest_tuesday_noon(self) -> datetime:
+        """In business time."""
         engine = open_engine(self.folder)
         zone = engine.settings.timezone
         engine.close()
         today = datetime.now(UTC).astimezone(zone).date()
-        # Tuesday to Thursday: no weekend, and Monday's newsletter of this week is behind
-        while today.weekday() not in {1, 2, 3}:
-            today -= timedelta(days=1)
-        return datetime.combine(today, time(12), zone)
+        tuesday = today - timedelta(days=(today.weekday() - 1) % 7)
+        return datetime.combine(tuesday, time(12), zone)
 
-    def _cycle(self, now: datetime, name: str) -> Iterator[str]:
+    def _cycle(self, now: datetime) -> Iterator[str]:
         engine = open_engine(self.folder, now=now)
         try:
             with engine.at_work("campaigns demo"):
                 report = whole_cycle(engine, check=may_act)
             for fault in report.faults:
                 raise fault
-            yield f"{name + ':':<11} {_summary(engine, report)}"
+            yield f"{now:%a %H:%M}:  {_summary(engine, report)}"
         finally:
             engine.close()
 
@@ -115,7 +111,7 @@ class Story:
         return len(self._sandbox.deliveries())
 
     def _some_contact(self) -> str:
-        engine = open_engine(self.folder, now=self._noon)
+        engine = open_engine(self.folder, now=self._end)
         try:
             with engine.database.read() as connection:
                 segment = store.segment_row(connection, "eu-big-idle-cart")

@@ -138,7 +138,7 @@ class ConnectionBudget:
         waited = _Waiting(self._clock)
         while True:
             with self._changed:
-                if True:
+                if self._slots.take(self.connections):
                     return True
                 if waited.seconds() > _TURN_PATIENCE:
                     return False

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.contacts.custom import learn_custom_fields
+from orchestrator.segments.characters import Fault
 from orchestrator.segments.expression import Expression, parse, problem_at
-from orchestrator.segments.lexical import Fault
 from orchestrator.segments.tree import Condition, Every, InSegment, Member, Negation, Some, fields_of, render, walk
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class _Compiler:
                 self.unusable[name] = f"it refers to in_segment('{other}'), which cannot be computed"
         if name in self.unusable:
             return None
-        size = sum(self.sizes.get(node.name, 0) if isinstance(node, InSegment) else 1 for node in walk(expression.condition))  # fmt: skip
+        parts = walk(expression.condition)
+        size = sum(self.sizes[part.name] if isinstance(part, InSegment) else 1 for part in parts)
         if size > MAX_NODES:
             self._refuse(name, Fault(0, 1, "the condition is too large with all that it refers to"))
             return None

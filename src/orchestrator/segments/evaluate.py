@@ -22,7 +22,7 @@ from orchestrator.clock import to_epoch
 from orchestrator.segments.compile import CompiledSegment, CompiledSegments, compile_with_data
 from orchestrator.segments.difference import Counts, Difference
 from orchestrator.segments.guards import held_by_guard
-from orchestrator.segments.members import Member, holds, members_as_of, profiles, read_members
+from orchestrator.segments.members import Member, holds, members_as_of, members_at, profiles, read_members
 from orchestrator.segments.query import WORD, segment_query
 from orchestrator.store.tables import Segment
 
@@ -42,6 +42,7 @@ __all__ = [
     "SegmentResult",
     "holds",
     "members_as_of",
+    "members_at",
     "profiles",
     "read_members",
     "recompute",

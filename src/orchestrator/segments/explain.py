@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sqlalchemy import text
 
 from orchestrator.contacts.values import Shown, shown
 from orchestrator.errors import UsageError
@@ -13,6 +14,7 @@ from orchestrator.segments.tree import Every, Member, fields_of, render
 from orchestrator.segments.truth import truth
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -47,16 +49,16 @@ def explain(
     settings: Settings,
     segments: Mapping[str, SegmentDefinition],
     name: str,
-    contact_id: int,
+    contact_id: str,
     *,
     now: datetime,
 ) -> Explanation:
-    """Explain one contact (its id). Raises UsageError where the contact did not exist at ``now``."""
+    """Explain one contact, by the source's key. Raises UsageError where it did not exist at ``now``."""
     segment = compiled_segment(connection, segments, name)
-    found = dict(exact_values(connection, settings, segment.fields, now=now, contacts=[contact_id]))
-    if contact_id not in found:
-        raise UsageError(f"There is no contact {contact_id} at {now.isoformat()}.")
-    return explain_condition(segment.condition, found[contact_id])
+    contacts = connection.scalars(text("SELECT id FROM contact WHERE key = :key"), {"key": contact_id}).all()
+    for _, values in exact_values(connection, settings, segment.fields, now=now, contacts=contacts):
+        return explain_condition(segment.condition, values)
+    raise UsageError(f'There is no contact "{contact_id}" at {now.isoformat()}.')
 
 
 def explain_condition(condition: Condition, values: Mapping[Measure, Exact]) -> Explanation:

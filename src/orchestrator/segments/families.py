@@ -1,4 +1,7 @@
-"""The rows of the catalogue, family by family. ``PERIOD`` in a name stands for every period; its measure is of ``total``."""
+"""The rows of the catalogue, family by family.
+
+``PERIOD`` in a name stands for every period; the measure beside it is that of ``total``.
+"""
 
 from __future__ import annotations
 
@@ -103,8 +106,20 @@ FAMILIES: tuple[Field, ...] = (
     _contact("job_title", TEXT, "job title"),
     _contact("role", TEXT, "role in the company: buyer, engineer …"),
     _contact("language", TEXT, "language tag: en, sv-SE …"),
-    _derived("country", TEXT, "", "contacts.country, accounts.country", "two letters; the account's, where the contact has none"),
-    _derived("region", TEXT, "", "contacts.country, accounts.country", "continent: Europe, Asia, Africa, North America, South America, Oceania"),
+    _derived(
+        "country",
+        TEXT,
+        "",
+        "contacts.country, accounts.country",
+        "two letters; the account's, where the contact has none",
+    ),
+    _derived(
+        "region",
+        TEXT,
+        "",
+        "contacts.country, accounts.country",
+        "continent: Europe, Asia, Africa, North America, South America, Oceania",
+    ),
     _contact("timezone", TEXT, "time zone: Europe/Stockholm …"),
     _derived("days_since_signup", NUMBER, "whole days", "contacts.created_at", "since the contact was created"),
     _derived("age", NUMBER, "whole years", "contacts.birth_date", "age today, in business time"),
@@ -130,9 +145,33 @@ FAMILIES: tuple[Field, ...] = (
     *_orders(of_account=True),
     _cart("cart_items", "items", NUMBER, "pieces", "cart_lines.quantity", NEVER_NULL, "pieces in open carts"),
     _cart("cart_lines", "lines", NUMBER, "lines", "cart_lines", NEVER_NULL, "lines of open carts"),
-    _cart("cart_value", "value", MONEY, CURRENCY, "cart_lines.quantity, cart_lines.unit_price", NEVER_NULL, "value of open carts"),
-    _cart("hours_since_cart_change", "hours_since_change", NUMBER, "whole hours", "carts.modified_at", NO_CART, "since an open cart was changed"),
-    _cart("hours_since_cart_add", "hours_since_add", NUMBER, "whole hours", "carts.last_added_at", NO_CART, "since something was added to an open cart"),
+    _cart(
+        "cart_value",
+        "value",
+        MONEY,
+        CURRENCY,
+        "cart_lines.quantity, cart_lines.unit_price",
+        NEVER_NULL,
+        "value of open carts",
+    ),
+    _cart(
+        "hours_since_cart_change",
+        "hours_since_change",
+        NUMBER,
+        "whole hours",
+        "carts.modified_at",
+        NO_CART,
+        "since an open cart was changed",
+    ),
+    _cart(
+        "hours_since_cart_add",
+        "hours_since_add",
+        NUMBER,
+        "whole hours",
+        "carts.last_added_at",
+        NO_CART,
+        "since something was added to an open cart",
+    ),
     _login("days_since_login", "whole days", "never logged in", "since the last login", EventAge(LOGIN)),
     _login("logins_PERIOD", "logins", NEVER_NULL, "logins", EventCount(LOGIN, "total")),
     _mail("mails_PERIOD", "mails", NEVER_NULL, "mails sent to the contact", MailCount("mails", "total")),
@@ -145,4 +184,4 @@ FAMILIES: tuple[Field, ...] = (
     _score("monetary", NUMBER, "1 to 5: how much revenue"),
     _score("score", TEXT, "the three scores as digits, '555' is best"),
     _score("tier", TEXT, "bronze, silver, gold or vip, by the sum of the three scores"),
-)  # fmt: skip
+)

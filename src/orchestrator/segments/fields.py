@@ -1,7 +1,7 @@
 """The catalogue: every name that a condition may use, with type, unit, source, what null means, and what it asks.
 
-Names with a PERIOD are one family each: ``revenue_PERIOD`` stands for ``revenue_total``, ``revenue_last_45_days`` and so
-on. ``functions.py`` turns calls into fields too, so that what stands behind these modules sees fields only.
+Names with a PERIOD are one family each: ``revenue_PERIOD`` stands for ``revenue_total``, ``revenue_last_45_days``
+and so on. ``functions.py`` turns calls into fields too, so that what stands behind these modules sees fields only.
 """
 
 from __future__ import annotations

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlglot.tokens import Token, Tokenizer, TokenType
+from sqlglot import Token, Tokenizer, TokenType
 
 from orchestrator.contacts.periods import is_period
+from orchestrator.segments.characters import INSTEAD, Fault, refuse_characters
 from orchestrator.segments.fields import nearest, resolve
 from orchestrator.segments.functions import FUNCTIONS, IN_SEGMENT, function_field
+from orchestrator.segments.shape import shape_faults
 from orchestrator.segments.tree import InSegment
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.segments.field import Field
 
 MAX_LENGTH = 10_000
-MAX_NESTING = 20
-MAX_ARITHMETIC = 100
 
 KEYWORDS = {
     "and": TokenType.AND,
@@ -56,34 +55,61 @@ SIGNS = {
     TokenType.DASH: "-",
     TokenType.STAR: "*",
 }
-INSTEAD = {
-    "==": "Write = for equal.",
-    "<>": "Write != for not equal.",
-    ";": "A segment is one condition; join conditions with `and` or `or`.",
-    "&": "Write `and`.",
-    "|": "Write `or`.",
-    "/": "There is no division; multiply the other side instead.",
-    "%": "% stands inside a text, after `like`.",
-    '"': "Texts stand in single quotes.",
-    "`": "Field names stand without quotes.",
-}
 SQL_WORDS = frozenset(
-    ["select", "from", "where", "having", "group", "order", "limit", "union", "exists", "any", "all", "case", "when", "then", "else", "end", "cast", "collate", "glob", "regexp", "similar", "ilike", "rlike", "interval", "extract", "over", "partition", "current_date", "current_timestamp", "now", "div", "mod", "xor", "contains", "escape", "distinct", "join", "on", "values", "drop", "delete", "insert", "update", "create", "alter", "with", "unknown", "symmetric", "array"]
+    [
+        "select",
+        "from",
+        "where",
+        "having",
+        "group",
+        "order",
+        "limit",
+        "union",
+        "exists",
+        "any",
+        "all",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "cast",
+        "collate",
+        "glob",
+        "regexp",
+        "similar",
+        "ilike",
+        "rlike",
+        "interval",
+        "extract",
+        "over",
+        "partition",
+        "current_date",
+        "current_timestamp",
+        "now",
+        "div",
+        "mod",
+        "xor",
+        "contains",
+        "escape",
+        "distinct",
+        "join",
+        "on",
+        "values",
+        "drop",
+        "delete",
+        "insert",
+        "update",
+        "create",
+        "alter",
+        "with",
+        "unknown",
+        "symmetric",
+        "array",
+    ]
 )
-CURLY_QUOTES = "‘’‚‛“”„‟«»‹›´′″"  # as word processors write them
-_ALLOWED = re.compile(r"[A-Za-z0-9_ \t\r\n'()=<>!+\-*.,]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """Something wrong at an offset of the text."""
-
-    start: int
-    width: int
-    message: str
-    hint: str = ""
 
 
 @dataclass(slots=True)
@@ -104,7 +130,7 @@ def read_words(text: str, custom: Mapping[str, CustomColumn]) -> Words:
             Fault(MAX_LENGTH, 1, f"the condition has {len(text):,} characters; the limit is {MAX_LENGTH:,}")
         )
         return words
-    clean = _refuse_characters(text, words.faults)
+    clean = refuse_characters(text, words.faults)
     if not clean.strip():
         if not words.faults:
             words.faults.append(
@@ -115,86 +141,8 @@ def read_words(text: str, custom: Mapping[str, CustomColumn]) -> Words:
     position = 0
     while position < len(tokens):
         position = _read_word(tokens, position, words, custom)
-    _check_shape(tokens, words)
+    words.faults += shape_faults(text, tokens)
     return words
-
-
-def _refuse_characters(text: str, faults: list[Fault]) -> str:
-    """The text with comments and refused characters blanked out, offsets kept."""
-    clean = list(text)
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == "'":
-            end = _string_end(text, position)
-            if end is None:
-                faults.append(
-                    Fault(position, 1, "this quote is never closed", "A quote inside a text is written twice: 'it''s'.")
-                )
-                end = len(text)
-                clean[position:end] = " " * (end - position)
-            elif "\x00" in text[position:end]:
-                faults.append(Fault(position, end - position, "this text holds a NUL character", "Remove it."))
-            position = end
-        elif text.startswith("--", position):
-            end = text.find("\n", position)
-            end = len(text) if end < 0 else end
-            clean[position:end] = " " * (end - position)
-            position = end
-        elif _ALLOWED.fullmatch(character):
-            position += 1
-        else:
-            fault, instead = _refused(text, position)
-            faults.append(fault)
-            clean[fault.start : fault.start + fault.width] = instead
-            position = fault.start + fault.width
-    return "".join(clean)
-
-
-def _string_end(text: str, start: int) -> int | None:
-    found = re.compile(r"'(?:[^']|'')*'").match(text, start)
-    return found.end() if found else None
-
-
-def _refused(text: str, start: int) -> tuple[Fault, str]:
-    """The fault of a character outside the language, and what stands in for it while other words are looked at."""
-    character = text[start]
-    if character == '"' and (end := text.find('"', start + 1)) > 0:
-        quoted = text[start + 1 : end]
-        written = quoted.replace("'", "''")
-        fault = Fault(
-            start, end + 1 - start, f'"{quoted}" stands in double quotes', f"Write it in single quotes: '{written}'."
-        )
-        return fault, "'" + re.sub(r"[^\w ]", " ", quoted) + "'"
-    if character in CURLY_QUOTES:
-        inside = re.compile(rf"[^\n{CURLY_QUOTES}]*").match(text, start + 1)
-        assert inside is not None
-        end = inside.end()
-        fault = Fault(
-            start, end + 1 - start, f"{character} (U+{ord(character):04X}) is a typographic quote", "Texts stand in straight single quotes: 'text'."
-        )  # fmt: skip
-        if end < len(text) and text[end] in CURLY_QUOTES:
-            return fault, "'" + re.sub(r"[^\w ]", " ", inside[0]) + "'"
-        return Fault(start, 1, fault.message, fault.hint), " "
-    if not character.isascii():
-        end = start + 1
-        if character.isalpha():  # the whole word: half of it would be reported as an unknown field
-            while start and re.match(r"\w", text[start - 1]):
-                start -= 1
-            while end < len(text) and re.match(r"\w", text[end]):
-                end += 1
-        name = unicodedata.name(character, "a character without a name").lower()
-        return Fault(
-            start, end - start, f"{text[start:end]!r} is not part of the language: U+{ord(character):04X}, {name}",
-            "Names are made of a to z, 0 to 9 and _; text of any kind stands in single quotes.",
-        ), " " * (end - start)  # fmt: skip
-    end = start
-    while end < len(text) and text[end] == character:
-        end += 1
-    written = text[start:end]
-    return Fault(start, end - start, f'"{written}" is not part of the language', INSTEAD.get(character, "")), " " * (
-        end - start
-    )
 
 
 def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping[str, CustomColumn]) -> int:
@@ -221,9 +169,8 @@ def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping
             words.faults.append(_unknown_field(token, written, custom))
         return position + 1
     if token.token_type is TokenType.NUMBER and not _NUMBER.fullmatch(written):
-        words.faults.append(
-            Fault(token.start, len(written), f'"{written}" is not a number of the language', "Write digits, and at most six after a point: 1250.5.")
-        )  # fmt: skip
+        hint = "Write digits, and at most six after a point: 1250.5."
+        words.faults.append(Fault(token.start, len(written), f'"{written}" is not a number of the language', hint))
     elif token.token_type not in {TokenType.STRING, TokenType.NUMBER} and SIGNS.get(token.token_type) != written:
         words.faults.append(
             Fault(token.start, len(written), f'"{written}" is not part of the language', INSTEAD.get(written, ""))
@@ -242,7 +189,8 @@ def _append_meaning(words: Words, first: Token, last: Token, meaning: Field | In
 def _unknown_field(token: Token, name: str, custom: Mapping[str, CustomColumn]) -> Fault:
     width = len(name)
     if name.lower() in SQL_WORDS:
-        return Fault(token.start, width, f'"{name}" is not part of the language', "Segments are conditions over fields; `campaigns fields` lists them.")  # fmt: skip
+        hint = "Segments are conditions over fields; `campaigns fields` lists them."
+        return Fault(token.start, width, f'"{name}" is not part of the language', hint)
     if name != name.lower() and resolve(name.lower(), custom):
         return Fault(token.start, width, f'unknown field "{name}"', f"Field names are lower case: {name.lower()}.")
     if name in FUNCTIONS or name == IN_SEGMENT:
@@ -300,7 +248,8 @@ def _unknown_function(token: Token, name: str, custom: Mapping[str, CustomColumn
         return Fault(token.start, len(name), f'"{name}" is a field, not a function', "Write it without parentheses.")
     near = difflib.get_close_matches(name.lower(), [*FUNCTIONS, IN_SEGMENT], 1, 0.7)
     hint = f'Did you mean "{near[0]}"? ' if near else ""
-    return Fault(token.start, len(name), f'unknown function "{name}"', f"{hint}The functions are {', '.join(sorted([*FUNCTIONS, IN_SEGMENT]))}.")  # fmt: skip
+    every = ", ".join(sorted([*FUNCTIONS, IN_SEGMENT]))
+    return Fault(token.start, len(name), f'unknown function "{name}"', f"{hint}The functions are {every}.")
 
 
 def _arguments(tokens: list[Token], words: Words) -> list[tuple[str, str]] | None:
@@ -326,45 +275,3 @@ def _fits(arguments: list[tuple[str, str]], wanted: tuple[str, ...]) -> bool:
     if not len(required) <= len(arguments) <= len(wanted):
         return False
     return all(kind == want.removesuffix("?") for (kind, _), want in zip(arguments, wanted, strict=False))
-
-
-def _check_shape(tokens: list[Token], words: Words) -> None:
-    """What the grammar would misread or answer obscurely: stray nulls and commas, depth."""
-    depth, arithmetic, lists = 0, 0, []
-    for position, token in enumerate(tokens):
-        kind = token.token_type
-        before = [tokens[position - back].token_type if position >= back else None for back in (1, 2)]
-        if kind is TokenType.L_PAREN:
-            depth += 1
-            lists.append(before[0] is TokenType.IN or before[0] not in {None, *KEYWORDS.values(), *SIGNS})
-            if depth == MAX_NESTING + 1:
-                words.faults.append(Fault(token.start, 1, f"parentheses are nested more than {MAX_NESTING} deep"))
-        elif kind is TokenType.R_PAREN:
-            depth -= 1
-            if lists:
-                lists.pop()
-        elif kind is TokenType.NULL and before[0] is not TokenType.IS and before != [TokenType.NOT, TokenType.IS]:
-            words.faults.append(
-                Fault(token.start, 4, "nothing can be compared with null", "Write `is null` or `is not null`.")
-            )
-        elif kind is TokenType.COMMA and not (lists and lists[-1]):
-            words.faults.append(_stray_comma(tokens, position, words.text))
-        elif kind in {TokenType.PLUS, TokenType.DASH, TokenType.STAR}:
-            arithmetic += 1
-            if arithmetic == MAX_ARITHMETIC + 1:
-                words.faults.append(Fault(token.start, 1, f"more than {MAX_ARITHMETIC} arithmetic signs"))
-        elif kind is TokenType.NOT and all(
-            earlier.token_type is TokenType.NOT for earlier in tokens[max(0, position - MAX_NESTING) : position + 1]
-        ):
-            if position >= MAX_NESTING:
-                words.faults.append(Fault(token.start, 3, f"more than {MAX_NESTING} `not` in a row"))
-
-
-def _stray_comma(tokens: list[Token], position: int, text: str) -> Fault:
-    token = tokens[position]
-    if 0 < position < len(tokens) - 1:
-        left, right = tokens[position - 1], tokens[position + 1]
-        whole = text[left.start : right.end + 1]
-        if re.fullmatch(r"[0-9]{1,3},[0-9]{3}(\.[0-9]+)?", whole):
-            return Fault(left.start, len(whole), f'"{whole}" is not a number', f"Write {whole.replace(',', '')}.")
-    return Fault(token.start, 1, 'a comma stands only in lists: in ("a", "b")'.replace('"', "'"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Row
 
     from orchestrator.contacts.measures import Measure
     from orchestrator.definitions.values import SegmentDefinition, Settings
     from orchestrator.segments.compile import CompiledSegment
     from orchestrator.segments.field import Field
+    from orchestrator.store.database import Database
 
 CHUNK = 500
 """contacts asked about in one query"""
@@ -38,39 +39,37 @@ class Member:
     contact_id: str
     """the source's key"""
     email: str
-    since: datetime | None
-    """when it entered, or when the segment was first computed; None where that moment is not recorded"""
+    since: datetime
+    """when it was found to have entered, or when the segment was first computed"""
+
+
+# when the contact last entered, of what was recorded until a moment; entries of a file's former life do not count
+_ENTERED = (
+    "(SELECT MAX(x.at) FROM membership_change x WHERE x.contact = c.id AND x.segment = :segment"
+    " AND x.entered AND x.at >= :baseline AND x.at <= :until)"
+)
 
 
 def read_members(connection: Connection, name: str) -> Iterator[Member]:
-    """The recorded members of a segment, by key. Raises UsageError for one that was never computed."""
-    segment = connection.execute(
-        text("SELECT id, bit, baseline_at FROM segment WHERE name = :name"), {"name": name}
-    ).one_or_none()
+    """The recorded members of a segment. Raises UsageError for one that was never computed."""
+    segment = _recorded(connection, name)
     if segment is None:
         raise UsageError(f'Segment "{name}" was never computed. `campaigns segments` computes and lists them.')
     rows = connection.execution_options(yield_per=2000).execute(
         text(
             f"SELECT c.key, c.email, COALESCE({_ENTERED}, :baseline) FROM membership_mask m"
             " JOIN contact c ON c.id = m.contact"
-            " WHERE m.word = :word AND ((m.mask >> CAST(:position AS INTEGER)) & 1) = 1 ORDER BY c.id"
+            f" WHERE m.word = :word AND ((m.mask >> {segment.bit % WORD}) & 1) = 1 ORDER BY c.id"
         ),
         {
             "segment": segment.id,
             "baseline": segment.baseline_at,
-            "word": segment.bit // WORD,
-            "position": segment.bit % WORD,
             "until": 1 << 62,
+            "word": segment.bit // WORD,
         },
     )
     for key, email, since in rows:
         yield Member(key, email, from_epoch(since))
-
-
-_ENTERED = (
-    "(SELECT MAX(x.at) FROM membership_change x WHERE x.contact = c.id AND x.segment = :segment"
-    " AND x.entered AND x.at >= :baseline AND x.at <= :until)"
-)
 
 
 def members_as_of(
@@ -81,27 +80,54 @@ def members_as_of(
     *,
     now: datetime,
 ) -> Iterator[Member]:
-    """Who satisfies today's definition as of any moment, computed without being recorded."""
+    """Who satisfies today's definition as of any moment, computed without being recorded.
+
+    ``since`` is ``now`` for those who were not recorded as members by then.
+    """
     segment = compiled_segment(connection, segments, name)
-    known = connection.execute(
-        text("SELECT id, baseline_at FROM segment WHERE name = :name"), {"name": name}
-    ).one_or_none()
+    known = _recorded(connection, name)
     query = segment_query([segment], settings, now=now, dialect=connection.dialect.name)
+    latest, epoch = "NULL", to_epoch(now)
+    if known is not None and known.baseline_at <= epoch:
+        # the latest note says whether it was a member; without any it was one if it is, and since the baseline
+        latest = (
+            "(SELECT CASE WHEN x.entered THEN x.at ELSE :until END FROM membership_change x"
+            " WHERE x.contact = c.id AND x.segment = :segment AND x.at >= :baseline AND x.at <= :until"
+            " ORDER BY x.at DESC LIMIT 1)"
+        )
+        recorded = (
+            f"EXISTS (SELECT 1 FROM membership_mask m WHERE m.contact = c.id AND m.word = {known.bit // WORD}"
+            f" AND ((m.mask >> {known.bit % WORD}) & 1) = 1)"
+        )
+        latest = f"COALESCE({latest}, CASE WHEN {recorded} THEN :baseline END)"
     rows = connection.execution_options(yield_per=2000).execute(
         text(
-            f"SELECT c.key, c.email, {_ENTERED} FROM {query.profile} p JOIN contact c ON c.id = p.contact"
+            f"SELECT c.key, c.email, {latest} FROM {query.profile} p JOIN contact c ON c.id = p.contact"
             f" WHERE {query.conditions[name]} ORDER BY c.id"
         ),
         {
             **query.parameters,
-            "segment": known.id if known else -1,
-            "baseline": known.baseline_at if known else 0,
-            "until": to_epoch(now),
+            **({"segment": known.id, "baseline": known.baseline_at, "until": epoch} if latest != "NULL" else {}),
         },
     )
-    baseline = from_epoch(known.baseline_at) if known and known.baseline_at <= to_epoch(now) else None
     for key, email, since in rows:
-        yield Member(key, email, baseline if since is None else from_epoch(since))
+        yield Member(key, email, now if since is None else from_epoch(since))
+
+
+def members_at(
+    database: Database,
+    settings: Settings,
+    segments: Mapping[str, SegmentDefinition],
+    name: str,
+    *,
+    now: datetime,
+) -> list[Member]:
+    """Who is in a segment at ``now``: by its definition, or as recorded where a guard or a problem holds it back."""
+    with database.read() as connection:
+        known = _recorded(connection, name)
+        if known is not None and known.held and known.computed_at <= to_epoch(now):
+            return list(read_members(connection, name))
+        return list(members_as_of(connection, settings, segments, name, now=now))
 
 
 def holds(
@@ -176,6 +202,13 @@ def compiled_segment(connection: Connection, segments: Mapping[str, SegmentDefin
         reason = compiled.unusable.get(name, "there is no such file in segments/")
         raise UsageError(f'Segment "{name}" cannot be computed: {reason}. `campaigns check` says where.')
     return compiled.segments[name]
+
+
+def _recorded(connection: Connection, name: str) -> Row[Any] | None:
+    columns = "id, bit, baseline_at, computed_at, held"
+    return connection.execute(
+        text(f"SELECT {columns} FROM segment WHERE name = :name AND active"), {"name": name}
+    ).one_or_none()
 
 
 def _chunks(contacts: Sequence[int]) -> Iterator[Sequence[int]]:

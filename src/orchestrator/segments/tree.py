@@ -6,7 +6,6 @@ Logic is three-valued: a comparison with null is null, ``not`` null is null, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.contacts.measures import ValueType
@@ -14,6 +13,7 @@ from orchestrator.segments.field import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 
@@ -47,6 +47,7 @@ class Arithmetic:
 
 
 Operand = Field | Number | Text | Arithmetic
+OPERANDS = (Field, Number, Text, Arithmetic)
 
 
 # -- conditions
@@ -195,7 +196,7 @@ def type_of(operand: Operand) -> ValueType:
             return ValueType.MONEY if ValueType.MONEY in {type_of(left), type_of(right)} else ValueType.NUMBER
 
 
-def render(node: Node) -> str:
+def render(node: Node) -> str:  # noqa: C901, PLR0912 - one case a class of node
     """The node in the words of the language."""
     match node:
         case Every(parts):

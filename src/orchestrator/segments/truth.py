@@ -46,7 +46,9 @@ _COMPARE: dict[Operator, Callable[..., bool]] = {
 _CALCULATE: dict[str, Callable[..., Exact]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
-def truth(condition: Condition, values: Mapping[Measure, Exact]) -> bool | None:
+def truth(  # noqa: C901, PLR0912 - one case a class of node
+    condition: Condition, values: Mapping[Measure, Exact]
+) -> bool | None:
     """True, false, or None where an unknown value decides; a member is who meets it with True."""
     match condition:
         case Every(parts):

@@ -212,13 +212,13 @@ def contacts_of(database: Database, addresses: Sequence[str]) -> list[int]:
 def segment_bits(connection: Connection) -> dict[str, tuple[int, int]]:
     """Segment name -> (id, bit), computed ones only."""
     rows = connection.execute(select(col(Segment.name), col(Segment.id), col(Segment.bit)))
-    return {name: (identity, bit) for name, identity, bit in rows if identity is not None}
+    return {row[0]: (row[1] or 0, row[2]) for row in rows}
 
 
 def remote_tags(connection: Connection) -> dict[int, int]:
     """Segment id -> id of its static segment at the provider."""
     rows = connection.execute(select(col(AudienceTag.segment), col(AudienceTag.remote_id)))
-    return dict(rows.tuples())
+    return {row[0]: row[1] for row in rows}
 
 
 # -- what the provider confirmed

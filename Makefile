@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo`, `make test`. PYTHON names another interpreter (3.11 or newer).
+PYTHON ?= python3.11
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: demo test check lint types format lock benchmark clean
+
+# A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
+demo: $(READY)
+	$(BIN)/campaigns demo $(DEMO)
+
+# All tests, on both cores
+test: $(READY)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+
+# What CI asks: lint, format, types, tests
+check: lint types test
+
+# Style and likely mistakes
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Types, strict
+types: $(READY)
+	$(BIN)/mypy
+
+# Rewrite the layout of the code
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Pin what pyproject.toml asks for
+lock: $(READY)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock --upgrade
+
+# Figures for README.md; minutes, not seconds
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks.recompute
+
+# Forget the environment and everything that was derived
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
