@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from orchestrator.check import check, inspect
 from orchestrator.contacts.measures import CustomColumn, ValueType
@@ -66,3 +67,23 @@ def test_an_unknown_field_counts_as_a_broken_file_for_the_daemon(tmp_path: Path)
     workspace, (problem,) = reader.read()
     assert workspace == good
     assert problem.message == 'unknown field "ordres_total"'
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    condition=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30),
+    quotes=st.sampled_from(['"', '"""']),
+)
+def test_any_condition_gets_a_report_inside_its_file(
+    tmp_path_factory: pytest.TempPathFactory, condition: str, quotes: str
+) -> None:
+    root = shutil.copytree(WORKSPACES / "sound", tmp_path_factory.mktemp("any") / "workspace")
+    escaped = "".join(f"\\u{ord(char):04x}" if char in '"\\' or not char.isprintable() else char for char in condition)
+    text = f"where = {quotes}{escaped} and ordres_total > 0{quotes}\n"
+    (root / "segments/lapsed.toml").write_text(text, encoding="utf-8")
+    problems = check(root).problems
+    assert problems
+    for problem in problems:
+        lines = text.split("\n")
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1

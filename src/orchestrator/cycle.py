@@ -163,8 +163,7 @@ def advance_open_runs(
         else:
             advance.advance(run)
         report.runs.append(run)
-    if runs:
-        clean_up(engine.database, engine.gateway, check=check)
+    clean_up(engine.database, engine.gateway, check=check)
 
 
 def advance_of(engine: Engine, *, now: datetime, check: Callable[[], None], wait_seconds: float = 60) -> Advance:

@@ -12,7 +12,7 @@ found begun was interrupted anywhere between the two, so it first reads what is 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.campaigns.run import MAILING_MOVES, remote_title
 from orchestrator.clock import from_epoch, to_epoch
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from orchestrator.gateway import EmailGateway, MembersAnswer, RemoteCampaign
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Mailing, Run
+
+Made = TypeVar("Made")
 
 SEND_SETTLES_SECONDS = 130
 """a call that we gave up on may still be worked on for 120 s: until then a campaign that is unsent may yet be sent"""
@@ -161,13 +163,10 @@ class Carrier:
             if not addresses:
                 self._move(mailing, MailingState.DROPPED)
                 return
-            self._check()
-            try:
-                found = self._gateway.create_segment(title, addresses if len(addresses) <= BATCH else ()).id
-            except OutcomeUnknown:
-                found = self._find_segment(title)
-                if found is None:
-                    raise
+            found = self._made(
+                lambda: self._gateway.create_segment(title, addresses if len(addresses) <= BATCH else ()).id,
+                lambda: self._find_segment(title),
+            )
         self._move(mailing, MailingState.SEGMENT_FILLING, remote_segment=found)
 
     def _fill_segment(self, mailing: Mailing) -> None:
@@ -231,14 +230,7 @@ class Carrier:
         draft = self._draft(mailing)
         found = self._find_campaign(draft.title) if search else None
         if found is None:
-            self._check()
-            try:
-                found = self._gateway.create_campaign(draft)
-            except OutcomeUnknown:
-                self._clock.sleep(2)
-                found = self._find_campaign(draft.title)
-                if found is None:
-                    raise
+            found = self._made(lambda: self._gateway.create_campaign(draft), lambda: self._find_campaign(draft.title))
         elif found.status in {"sending", "sent"}:
             # an earlier life of ours, perhaps with a lost database, sent this very occurrence: never twice
             self._move(mailing, MailingState.SENDING, remote_campaign=found.id)
@@ -306,6 +298,25 @@ class Carrier:
             f"Mailchimp would send mailing {mailing.number} to {count:,} people instead of {expected:,}. "
             "It is not sent; the next cycle looks again."
         )
+
+    def _made(self, make: Callable[[], Made], find: Callable[[], Made | None]) -> Made:
+        """Make an object, once more where the answer was lost and it is not found.
+
+        A second one may come of it when the first call finishes late; only the one whose id is stored is ever filled
+        and sent, the other is an orphan with our title, which ``cleanup`` removes.
+        """
+        for attempt in range(READS):
+            self._check()
+            try:
+                return make()
+            except OutcomeUnknown:
+                if attempt == READS - 1:
+                    raise
+                self._clock.sleep(2**attempt)
+                found = find()
+                if found is not None:
+                    return found
+        raise AssertionError("the loop ends by returning or raising")
 
     # -- the send
 

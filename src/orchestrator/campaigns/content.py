@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import to_epoch
-from orchestrator.segments.members import profiles
 from orchestrator.segments.fields import resolve
+from orchestrator.segments.members import profiles
 from orchestrator.store import mail_facts as facts
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 from orchestrator.templates.sources import all_sources

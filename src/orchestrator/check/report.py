@@ -1,4 +1,4 @@
-"""Everything wrong with a workspace in one report: files, references, expressions, field names, templates.
+"""Everything wrong with a workspace in one report: files, references, conditions, examples, field names, templates.
 
 Nothing is sent, computed or written, and no database is needed; only the files are read.
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from orchestrator.check.documents import Documents
 from orchestrator.definitions.files import CONFIG_FILE
 from orchestrator.definitions.survey import Surveyor
-from orchestrator.definitions.toml_source import Document, excerpt_of, parse, read_bytes
+from orchestrator.definitions.toml_source import excerpt_of
 from orchestrator.definitions.values import MailchimpSettings, SegmentDefinition, Settings, Workspace
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def inspect(
     workspace: Workspace, custom: Mapping[str, CustomColumn] | None = None, *, unreadable: Collection[str] = ()
 ) -> list[Problem]:
     """Problems of definitions that are sound by themselves. ``unreadable``: segments whose files are not."""
+    from orchestrator.check.examples import example_problems  # noqa: PLC0415 -- heavy
     from orchestrator.check.fields import assumed_custom_fields, field_problems  # noqa: PLC0415 -- heavy
     from orchestrator.check.templates import template_problems  # noqa: PLC0415 -- heavy
     from orchestrator.segments.compile import compile_segments  # noqa: PLC0415 -- heavy
@@ -62,8 +64,10 @@ def inspect(
     by_file = {segment.file: segment for segment in workspace.segments.values()}
     compiled = compile_segments(workspace.segments, fields, unreadable=unreadable)
     problems = [_in_file(problem, by_file[problem.file]) for problem in compiled.problems]
-    problems += field_problems(workspace, custom)
-    problems += template_problems(workspace, custom)
+    documents = Documents(workspace.root)
+    problems += example_problems(workspace.segments, compiled.segments, fields, documents)
+    problems += field_problems(workspace, custom, documents)
+    problems += template_problems(workspace, custom, documents)
     return sorted(set(_with_lines(problems, workspace.root)))
 
 
@@ -109,10 +113,9 @@ def _keys(files: Iterable[str], folder: str) -> set[str]:
 
 def _any_settings(root: Path) -> Settings:
     """Stands in for an unusable config.toml, so that everything else is checked all the same."""
-    content = read_bytes(root / CONFIG_FILE, CONFIG_FILE)
-    document = parse(content, CONFIG_FILE) if isinstance(content, bytes) else content
+    document = Documents(root).get(CONFIG_FILE)
     fields: dict[str, str] = {}
-    if isinstance(document, Document) and isinstance(table := document.data.get("mailchimp"), dict):
+    if document is not None and isinstance(table := document.data.get("mailchimp"), dict):
         written = table.get("merge_fields")
         pairs = written.items() if isinstance(written, dict) else ()
         fields = {tag: field for tag, field in pairs if isinstance(field, str)}

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.check.fields import CUSTOM
 from orchestrator.definitions.files import template_names
-from orchestrator.definitions.toml_source import Document, parse, read_bytes
 from orchestrator.segments.fields import CATALOGUE, resolve
 from orchestrator.store.mail_facts import account_columns, contact_columns
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from orchestrator.check.documents import Documents
     from orchestrator.contacts.measures import CustomColumn
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.problems import Problem
@@ -29,7 +28,9 @@ _ORDER = frozenset({"order_id", "placed_at", "status", "channel", "currency", "t
 _DEFINITION = frozenset({"name", "description"})
 
 
-def template_problems(workspace: Workspace, custom: Mapping[str, CustomColumn] | None) -> list[Problem]:
+def template_problems(
+    workspace: Workspace, custom: Mapping[str, CustomColumn] | None, documents: Documents
+) -> list[Problem]:
     """Problems of every template in use, in all its languages, and of the campaigns' own lines."""
     settings = workspace.settings
     library = TemplateLibrary(
@@ -51,7 +52,7 @@ def template_problems(workspace: Workspace, custom: Mapping[str, CustomColumn] |
             "vars": campaign.vars.keys(),
         }
         found = library.check(campaign.template, campaign.subject, campaign.preheader or None, known)
-        problems += [_placed(problem, campaign, workspace.root) for problem in found]
+        problems += [_placed(problem, campaign, documents) for problem in found]
     return problems
 
 
@@ -78,7 +79,7 @@ class _Names(AbstractSet[str]):
         return len(list(iter(self)))
 
 
-def _placed(problem: Problem, campaign: CampaignDefinition, root: Path) -> Problem:
+def _placed(problem: Problem, campaign: CampaignDefinition, documents: Documents) -> Problem:
     """The problem with a next step, and in the campaign's file where its subject or preheader is meant."""
     hint = problem.hint
     if "vars." in problem.message:
@@ -89,9 +90,8 @@ def _placed(problem: Problem, campaign: CampaignDefinition, root: Path) -> Probl
     if problem.file not in {"subject", "preheader"}:
         return problem
     word = problem.excerpt[problem.column - 1 :][: problem.width] if problem.column else ""
-    content = read_bytes(root / campaign.file, campaign.file)
-    document = parse(content, campaign.file) if isinstance(content, bytes) else content
-    if not isinstance(document, Document):  # the file changed since it was read; the next reading says how
+    document = documents.get(campaign.file)
+    if document is None:  # it changed since it was read
         return replace(problem, file=campaign.file, line=campaign.lines.get(problem.file, 1), column=0)
     place = document.place(problem.file)
     start = place.literal.find(word) if word else 0

@@ -55,7 +55,7 @@ def members(shared: Shared, name: str) -> int:
         output.document({"segment": name, "now": output.moment(now), "members": rows})
         return 0
     zone = engine.settings.timezone
-    rows_shown = [(one.contact_id, one.email, one.since and one.since.astimezone(zone)) for one in found]
+    rows_shown = [(one.contact_id, one.email, one.since.astimezone(zone)) for one in found]
     output.table(("contact", "address", "since"), rows_shown)
     output.note(f"{len(rows_shown):,} members of {name}.")
     return 0
@@ -81,7 +81,7 @@ def explain(shared: Shared, name: str, contact: str) -> int:
             engine.settings,
             engine.workspace.segments,
             name,
-            person.id,
+            person.key,
             now=engine.clock.now(),
         )
     if shared.json:

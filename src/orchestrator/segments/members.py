@@ -88,6 +88,7 @@ def members_as_of(
     known = _recorded(connection, name)
     query = segment_query([segment], settings, now=now, dialect=connection.dialect.name)
     latest, epoch = "NULL", to_epoch(now)
+    parameters = dict(query.parameters)
     if known is not None and known.baseline_at <= epoch:
         # the latest note says whether it was a member; without any it was one if it is, and since the baseline
         latest = (
@@ -100,15 +101,13 @@ def members_as_of(
             f" AND ((m.mask >> {known.bit % WORD}) & 1) = 1)"
         )
         latest = f"COALESCE({latest}, CASE WHEN {recorded} THEN :baseline END)"
+        parameters |= {"segment": known.id, "baseline": known.baseline_at, "until": epoch}
     rows = connection.execution_options(yield_per=2000).execute(
         text(
             f"SELECT c.key, c.email, {latest} FROM {query.profile} p JOIN contact c ON c.id = p.contact"
             f" WHERE {query.conditions[name]} ORDER BY c.id"
         ),
-        {
-            **query.parameters,
-            **({"segment": known.id, "baseline": known.baseline_at, "until": epoch} if latest != "NULL" else {}),
-        },
+        parameters,
     )
     for key, email, since in rows:
         yield Member(key, email, now if since is None else from_epoch(since))

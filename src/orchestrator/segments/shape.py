@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import TokenType
@@ -26,6 +27,10 @@ _BEFORE_GROUP = {
 
 def shape_faults(text: str, tokens: list[Token]) -> Iterator[Fault]:
     """Faults of a condition's tokens, whatever its words mean."""
+    for before, token in pairwise(tokens):
+        if before.token_type is token.token_type is TokenType.STRING:
+            width = token.end + 1 - token.start
+            yield Fault(token.start, width, "two texts stand side by side", "A quote inside a text is written twice.")
     yield from _stray_nulls(tokens)
     yield from _stray_commas(text, tokens)
     yield from _too_deep(tokens)
