@@ -16,8 +16,8 @@ from orchestrator.campaigns.due import Occurrence, due
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
 from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
-from orchestrator.sources.journal import last_good_import
 from orchestrator.sources.load import import_sources
 from orchestrator.store import jobs, runs as store
 
@@ -157,7 +157,7 @@ def advance_open_runs(
     priorities = {name: campaign.priority for name, campaign in engine.workspace.campaigns.items()}
     advance = advance_of(engine, now=now, check=check, wait_seconds=wait_seconds)
     for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
-        guard = stale(engine, now)
+        guard = stale(engine.database, engine.settings, now)
         if guard is not None and run.state in {"planned", "waiting_approval"}:
             report.refused.append(guard)
         else:
@@ -202,7 +202,7 @@ def whole_cycle(engine: Engine, *, check: Callable[[], None], with_import: bool 
 
 def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime) -> None:
     """Raises Refused where nothing may be sent: stale data, or an abnormal jump of a segment that decides."""
-    old = stale(engine, now)
+    old = stale(engine.database, engine.settings, now)
     if old is not None:
         raise Refused(old)
     with engine.database.read() as connection:
@@ -221,23 +221,6 @@ def _due(engine: Engine, now: datetime) -> list[Occurrence]:
     ]
     with engine.database.read() as connection:
         return due(connection, campaigns, now=now, timezone=engine.settings.timezone)
-
-
-def stale(engine: Engine, now: datetime) -> str | None:
-    """Why the facts are too old to mail on, or None."""
-    limit = engine.settings.guards.min_source_freshness
-    with engine.database.read() as connection:
-        last = last_good_import(connection, engine.settings)
-    if last is None:
-        return "Nothing is sent: no import has succeeded yet. Run `campaigns import` and look at what it says."
-    if now - last <= limit:
-        return None
-    hours = (now - last).total_seconds() / 3600
-    return (
-        f"Nothing is sent: the last good import was {hours:,.1f} hours ago, "
-        f"the limit is {limit.total_seconds() / 3600:g} hours ([guards] min_source_freshness). "
-        "Run `campaigns import` and look at what it says."
-    )
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
-from orchestrator.cycle import stale
+from orchestrator.freshness import stale
 from orchestrator.store import jobs, runs as store
 from orchestrator.vocabulary import RunState
 
@@ -53,7 +53,7 @@ def health(engine: Engine) -> Health:
         ).all()
     problems = [f"The latest {job} failed: {row['message']}" for job, row in rows.items() if _failed(row)]
     problems += [f"Import of {source}.{table}: {failure}" for source, table, failure in failures]
-    old = stale(engine, now)
+    old = stale(engine.database, engine.settings, now)
     if old is not None:
         problems.append(old)
     waits = [

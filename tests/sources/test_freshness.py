@@ -32,11 +32,11 @@ def test_nothing_imported_is_not_fresh(database: Database) -> None:
     assert fresh(database, CsvSource("files", Path("files"))) is None
 
 
-def test_an_import_by_hand_counts_where_no_source_is_configured(erp: Erp) -> None:
+def test_a_later_import_by_hand_counts_whatever_is_configured(erp: Erp) -> None:
     erp.load(PEOPLE)
     erp.load(accounts=PEOPLE["accounts"], now=NOW + HOUR)
     assert fresh(erp.database) == NOW + HOUR
-    assert fresh(erp.database, CsvSource("files", Path("files"))) is None
+    assert fresh(erp.database, CsvSource("files", Path("files"))) == NOW + HOUR
 
 
 def test_a_file_that_fails_holds_the_moment_back_until_it_is_good_again(erp: Erp) -> None:

@@ -173,7 +173,8 @@ class Advance:
             if waiting:
                 moment = min(moment for _, _, moment in store.deferred_sends(connection, run.id or 0))
                 local = from_epoch(moment).astimezone(self._workspace.settings.timezone)
-                reason = f"{waiting:,} contacts are outside their open hours; next at {local:%Y-%m-%d %H:%M}."
+                contacts = "1 contact is" if waiting == 1 else f"{waiting:,} contacts are"
+                reason = f"{contacts} outside open hours; the next mail goes out at {local:%Y-%m-%d %H:%M}."
                 store.set_run(connection, run, reason=reason)
                 return
             state = RunState.SENT if counts.get(Decision.SENT.value) else RunState.NOTHING_TO_SEND

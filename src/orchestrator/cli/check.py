@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.contacts.measures import CustomColumn
+
+
+def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
+    """The custom fields of the imported data, with the types learned from it; None where nothing was imported."""
+    from sqlalchemy import text  # noqa: PLC0415 -- heavy
+
+    from orchestrator.contacts.custom import learn_custom_fields  # noqa: PLC0415 -- heavy
+    from orchestrator.engine import open_engine  # noqa: PLC0415 -- heavy
+    from orchestrator.errors import OrchestratorError  # noqa: PLC0415 -- heavy
+
+    try:
+        engine = open_engine(root)
+        with engine.database.read() as connection:
+            if connection.execute(text("SELECT 1 FROM contact LIMIT 1")).first() is None:
+                return None
+            return learn_custom_fields(connection)
+    except OrchestratorError:
+        # files are checked without a database, too: in CI, or on a laptop
+        return None
 
 
 @click.command("check")
@@ -16,7 +43,7 @@ def command(shared: Shared) -> int:
     """Read every file of the workspace and report all problems at once, with file, line, column and a hint."""
     from orchestrator.check import check  # noqa: PLC0415 -- heavy
 
-    report = check(shared.root)
+    report = check(shared.root, _custom_fields(shared.root))
     if shared.json:
         output.document(
             {

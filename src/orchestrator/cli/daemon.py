@@ -33,10 +33,8 @@ def command(shared: Shared, once: bool, log_format: str) -> int:
     if shared.now is not None:
         raise click.UsageError("A daemon lives in real time: --now goes with --once.")
     from orchestrator.daemon.scheduler import run_daemon  # noqa: PLC0415 -- heavy
-    from orchestrator.definitions.workspace import WorkspaceReader  # noqa: PLC0415 -- heavy
 
-    reader = WorkspaceReader(engine.workspace.root)
-    run_daemon(engine, reader)
+    run_daemon(engine)
     return 0
 
 

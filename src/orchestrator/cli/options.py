@@ -90,7 +90,9 @@ def shared_options(command: Command) -> Command:
     return _decorated(
         command,
         wrapped,
-        click.option("-C", "workspace_dir", type=click.Path(path_type=Path), help="The workspace (default: this folder)."),
+        click.option(
+            "-C", "workspace_dir", type=click.Path(path_type=Path), help="The workspace (default: this folder)."
+        ),
         click.option("--now", metavar="TIME", help="Do everything as if it were then, such as 2026-01-31T09:00."),
         click.option("--verbose", is_flag=True, help="Say more about what is done."),
         click.option("--debug", is_flag=True, help="Show the traceback of a fault."),

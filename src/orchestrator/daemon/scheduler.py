@@ -12,17 +12,21 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from orchestrator.check import inspect
+from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.daemon.jobs import Jobs
 from orchestrator.definitions.schedules import next_after
 from orchestrator.definitions.values import Cron, Every, Schedule
+from orchestrator.definitions.workspace import WorkspaceReader
 from orchestrator.store.leases import lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
-    from orchestrator.definitions.workspace import WorkspaceReader
+    from orchestrator.definitions.values import Workspace
     from orchestrator.engine import Engine
+    from orchestrator.problems import Problem
 
 log = logging.getLogger("orchestrator.daemon")
 
@@ -30,9 +34,10 @@ LATE_SECONDS = 24 * 3600
 """a tick that comes late still counts: what it does is asked of the database, not of the clock"""
 
 
-def run_daemon(engine: Engine, reader: WorkspaceReader) -> None:
+def run_daemon(engine: Engine) -> None:
     """Until SIGTERM or SIGINT. Raises Busy where another daemon serves this database."""
     stop = threading.Event()
+    reader = WorkspaceReader(engine.workspace.root, lambda workspace: _problems(engine, workspace))
     with lease(engine.database, "daemon", "campaigns daemon"):
         jobs = Jobs(engine, reader, stop.is_set)
         # one worker: no job overlaps itself or another
@@ -54,6 +59,13 @@ def run_daemon(engine: Engine, reader: WorkspaceReader) -> None:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _problems(engine: Engine, workspace: Workspace) -> list[Problem]:
+    """What is wrong with sound files once data and templates are looked at, such as an unknown field."""
+    with engine.database.read() as connection:
+        custom = learn_custom_fields(connection)
+    return list(inspect(workspace, custom))
 
 
 def _add_jobs(scheduler: BackgroundScheduler, engine: Engine, jobs: Jobs) -> None:

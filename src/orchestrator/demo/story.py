@@ -85,6 +85,7 @@ class Story:
         changed, found = re.subn(r'^#\s*base_url\s*=.*$', line, text, count=1, flags=re.MULTILINE)
         if not found:
             changed = text.replace("[mailchimp]\n", f"[mailchimp]\n{line}\n", 1)
+        changed += '\n[sources.export]\nkind = "csv"\npath = "data"\n'
         path.write_text(changed, encoding="utf-8")
 
     def _latest_tuesday_noon(self) -> datetime:

@@ -31,12 +31,14 @@ def last_good_import(connection: Connection, settings: Settings) -> datetime | N
     """The moment up to which every source was imported without a fault; None where one never was.
 
     A query that is configured counts until it works again. Of a CSV folder, the latest file counts, because an absent
-    file is not a fault, and so does every file that failed. Imports by hand count where no source is configured.
+    file is not a fault, and so does every file that failed. A later import by hand counts instead: a person brought
+    the facts.
     """
     columns = (_source_table.c.source, _source_table.c.table, _source_table.c.good_at, _source_table.c.failure)
     stored: dict[str, dict[str, tuple[int | None, str | None]]] = {}
     for source, table, good_at, failure in connection.execute(select(*columns)):
         stored.setdefault(source, {})[table] = (good_at, failure)
+    by_hand = _oldest(_of_files(stored.get(BY_HAND, {})))
     moments: list[int | None] = []
     for source in settings.sources:
         found = stored.get(source.name, {})
@@ -44,10 +46,14 @@ def last_good_import(connection: Connection, settings: Settings) -> datetime | N
             moments += [found.get(table, (None, None))[0] for table in source.tables]
         else:
             moments += _of_files(found)
-    if not settings.sources:
-        moments = _of_files(stored.get(BY_HAND, {}))
+    latest = max((moment for moment in (_oldest(moments), by_hand) if moment is not None), default=None)
+    return from_epoch(latest) if latest is not None else None
+
+
+def _oldest(moments: list[int | None]) -> int | None:
+    """None where one of them never was."""
     known = [moment for moment in moments if moment is not None]
-    return from_epoch(min(known)) if known and len(known) == len(moments) else None
+    return min(known) if known and len(known) == len(moments) else None
 
 
 def _of_files(found: dict[str, tuple[int | None, str | None]]) -> list[int | None]:
