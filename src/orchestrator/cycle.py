@@ -5,6 +5,7 @@ Whoever calls a step holds the lease of the cycle and passes its ``check``. Each
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from orchestrator.audiences.sync import Sync, SyncReport
 from orchestrator.campaigns.advance import Advance
 from orchestrator.campaigns.cleanup import clean_up
 from orchestrator.campaigns.due import Occurrence, due
+from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
 from orchestrator.errors import OrchestratorError, Refused
@@ -44,6 +46,8 @@ class CycleReport:
     recomputed: Recompute | None = None
     synced: SyncReport | None = None
     runs: list[Run] = field(default_factory=list)
+    events: int = 0
+    """opens, clicks and bounces that were new"""
     refused: list[str] = field(default_factory=list)
     """what a guard keeps back, in sentences"""
     faults: list[OrchestratorError] = field(default_factory=list)
@@ -166,6 +170,15 @@ def advance_open_runs(
     clean_up(engine.database, engine.gateway, check=check)
 
 
+def reports_step(engine: Engine, *, now: datetime, sent_before: int | None = None) -> int:
+    """Read back what recipients did with their mails; of those sent before a moment of real time, if given."""
+    with _recorded(engine, "reports", now) as said:
+        real_now = int(time.time())
+        found = read_back(engine.database, engine.gateway, real_now=real_now, sent_before=sent_before or real_now + 1)
+        said.message = f"{found:,} new opens, clicks and bounces"
+    return found
+
+
 def advance_of(engine: Engine, *, now: datetime, check: Callable[[], None], wait_seconds: float = 60) -> Advance:
     """What advances runs, wired."""
     return Advance(
@@ -179,9 +192,12 @@ def advance_of(engine: Engine, *, now: datetime, check: Callable[[], None], wait
     )
 
 
-def whole_cycle(engine: Engine, *, check: Callable[[], None], with_import: bool = True) -> CycleReport:
+def whole_cycle(
+    engine: Engine, *, check: Callable[[], None], with_import: bool = True, with_reports: bool = True
+) -> CycleReport:
     """All of it, now. A step that fails leaves its fault in the report; what does not need it goes on."""
     report = CycleReport()
+    began = int(time.time())
     now = engine.clock.now()
     if with_import and engine.settings.sources:
         with _tolerated(report):
@@ -197,6 +213,9 @@ def whole_cycle(engine: Engine, *, check: Callable[[], None], with_import: bool 
         return report
     with _tolerated(report):
         campaign_step(engine, now=now, check=check, report=report)
+    if with_reports:
+        with _tolerated(report):
+            report.events = reports_step(engine, now=now, sent_before=began)
     return report
 
 

@@ -107,10 +107,12 @@ def test_nothing_after_now_counts(database: Database) -> None:
     shop.order(contact, 100, later)
     shop.login(contact, later)
     shop.cart(contact, [(pump, 3, 100)], modified_at=later)
+    shop.cart(contact, [], last_added_at=later)
     shop.contact(created_at=later)
     shop.write(database)
     nothing = (
         "revenue_total = 0 and days_since_login is null and cart_items = 0 and hours_since_cart_change is null"
+        " and hours_since_cart_add is null"
         " and consent = 'unknown' and account_orders_total = 0"
     )
     assert members(database, nothing, 2) == {1}

@@ -54,7 +54,7 @@ class Tallies:
 
     def _sql(self, tally: Tally) -> str:
         conditions = inside(self.at, tally.window, self._widest())
-        if False:
+        if tally.kinds != self._all_kinds():
             conditions.insert(0, one_of(self.kind, tally.kinds))
         if tally.also:
             conditions.append(tally.also)

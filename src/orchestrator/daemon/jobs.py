@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.due import due
-from orchestrator.cycle import CycleReport, advance_open_runs, import_step, whole_cycle
+from orchestrator.cycle import CycleReport, advance_open_runs, import_step, reports_step, whole_cycle
 from orchestrator.errors import Busy, OrchestratorError
 from orchestrator.store import runs as store
 
@@ -46,6 +46,10 @@ class Jobs:
         """Every minute: a cycle where a campaign is due, else the open runs one step further."""
         self._guarded("campaigns", self._campaigns)
 
+    def reports(self) -> None:
+        """Read back what recipients did with their mails."""
+        self._guarded("reports", self._reports)
+
     def whole(self) -> None:
         """At the start: what was missed while the daemon was down."""
         self._guarded("start", self._whole)
@@ -56,11 +60,16 @@ class Jobs:
         for failure in report.failures:
             log.error("import failed", extra={"source": failure.source, "table": failure.table, "why": failure.message})
 
+    def _reports(self, check: Callable[[], None]) -> None:
+        check()
+        found = reports_step(self._engine, now=self._engine.clock.now())
+        log.info("read back", extra={"events": found})
+
     def _whole(self, check: Callable[[], None]) -> None:
         self._tell(whole_cycle(self._engine, check=check))
 
     def _cycle(self, check: Callable[[], None]) -> None:
-        self._tell(whole_cycle(self._engine, check=check, with_import=False))
+        self._tell(whole_cycle(self._engine, check=check, with_import=False, with_reports=False))
 
     def _campaigns(self, check: Callable[[], None]) -> None:
         engine = self._engine

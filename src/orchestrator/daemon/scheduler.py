@@ -74,6 +74,7 @@ def _add_jobs(scheduler: BackgroundScheduler, engine: Engine, jobs: Jobs) -> Non
     if engine.settings.sources:
         _add(scheduler, jobs.import_, "import", schedule.import_, zone)
     _add(scheduler, jobs.cycle, "recompute", schedule.recompute, zone)
+    _add(scheduler, jobs.reports, "reports", schedule.reports, zone)
     scheduler.add_job(jobs.campaigns, IntervalTrigger(minutes=1, timezone=zone), id="campaigns")
 
 

@@ -400,6 +400,8 @@ class Mailing(SQLModel, table=True):
     send_asked_at: int | None = _opt_big()
     """real time of the latest send call"""
     emails_sent: int | None = None
+    events_read_at: int | None = _opt_big()
+    """real time at which opens, clicks and bounces were last read back"""
     problem: str = ""
     """why it does not move on"""
 
