@@ -17,7 +17,7 @@ from orchestrator.campaigns.due import Occurrence, due
 from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
-from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.errors import OrchestratorError, Refused, UsageError
 from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
 from orchestrator.sources.load import import_sources
@@ -141,7 +141,7 @@ def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], r
                 if not occurrence.missed:
                     stop_if_guarded(engine, occurrence.campaign, now)
             except Refused as guard:
-                report.refused.append(str(guard))
+                _keep_back(report, str(guard))
                 continue
             run = start(engine.database, engine.settings, occurrence, now=now)
             if run.finished_at is not None:
@@ -163,7 +163,7 @@ def advance_open_runs(
     for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
         guard = stale(engine.database, engine.settings, now)
         if guard is not None and run.state in {"planned", "waiting_approval"}:
-            report.refused.append(guard)
+            _keep_back(report, guard)
         else:
             advance.advance(run)
         report.runs.append(run)
@@ -207,6 +207,7 @@ def whole_cycle(
     if report.recomputed is None:
         return report
     with _tolerated(report):
+        stop_in_the_past(report.recomputed)
         report.synced = sync_step(engine, now=now, check=check)
     if report.synced is None:
         # without the provider's latest word on consent nobody is mailed
@@ -217,6 +218,15 @@ def whole_cycle(
         with _tolerated(report):
             report.events = reports_step(engine, now=now, sent_before=began)
     return report
+
+
+def stop_in_the_past(recomputed: Recompute) -> None:
+    """Raises UsageError: memberships only move forward, so nothing can be written or mailed as of an earlier moment."""
+    if not recomputed.recorded:
+        raise UsageError(
+            f"{recomputed.now.isoformat()} is before the last recorded recompute: who was in which segment then can be "
+            "asked (`campaigns segments --now …`), but nothing can be synced, planned or sent as of then."
+        )
 
 
 def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime) -> None:
@@ -240,6 +250,12 @@ def _due(engine: Engine, now: datetime) -> list[Occurrence]:
     ]
     with engine.database.read() as connection:
         return due(connection, campaigns, now=now, timezone=engine.settings.timezone)
+
+
+def _keep_back(report: CycleReport, reason: str) -> None:
+    """One reason often keeps back several campaigns; it is said once."""
+    if reason not in report.refused:
+        report.refused.append(reason)
 
 
 @dataclass(slots=True)

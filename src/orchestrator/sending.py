@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.start import start
-from orchestrator.cycle import advance_of, may_act, recompute_step, stop_if_guarded, sync_step
+from orchestrator.cycle import advance_of, may_act, recompute_step, stop_if_guarded, stop_in_the_past, sync_step
 from orchestrator.plan import recipients_of
 from orchestrator.store import runs as store
 
@@ -58,7 +58,7 @@ class ByHand:
 
         Raises Refused where a guard stops the campaign.
         """
-        recompute_step(self.engine, now=self._now)
+        stop_in_the_past(recompute_step(self.engine, now=self._now))
         stop_if_guarded(self.engine, self._campaign, self._now)
         sync_step(self.engine, now=self._now, check=self._check, progress=self._progress)
         with self.engine.database.read() as connection:

@@ -103,6 +103,8 @@ class Sync:
             bits = store.segment_bits(connection)
         self._synced = {name: bits[name] for name, segment in segments.items() if segment.sync and name in bits}
         """segment name -> (id, bit) of those carried as tags"""
+        self._there: dict[str, int] | None = None
+        """tags at the provider by name, once they were listed"""
         self._kept = [bits[name][1] for name in kept if name in bits]
 
     def run(self) -> SyncReport:
@@ -110,6 +112,7 @@ class Sync:
         before = self._gateway.calls
         for _ in range(PASSES):
             self._report.unknown = 0
+            self._there = None
             pull(self._database, self._gateway)
             self._move()
             self._unsubscribe()
@@ -360,8 +363,9 @@ class Sync:
         name, identity = names[word * WORD_BITS + change.bit]
         if identity in remote:
             return True
-        there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
-        found = there.get(name.lower())
+        if self._there is None:
+            self._there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
+        found = self._there.get(name.lower())
         if found is not None:
             remote[identity] = found
             store.record_remote_tag(self._database, identity, found)

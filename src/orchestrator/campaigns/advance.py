@@ -63,61 +63,68 @@ class Advance:
         self._check = check
         self._wait_seconds = wait_seconds
 
-    def advance(self, run: Run) -> None:
-        """As far as it goes; what stops it is stored as the run's reason. Raises only what stops everything."""
+    def advance(self, run: Run, *, held_back: str | None = None) -> None:
+        """As far as it goes; what stops it is stored as the run's reason. Raises only what stops everything.
+
+        ``held_back``: why a guard lets nothing more of it go out; what is on its way is read back all the same.
+        """
         campaign = self._workspace.campaigns.get(run.campaign)
+        if campaign is None and held_back is None:
+            held_back = (
+                f"campaigns/{run.campaign}.toml is gone or has an error. "
+                f"Restore it, or stop the run: campaigns cancel {run.name}"
+            )
         try:
-            if RunState(run.state) == RunState.WAITING_APPROVAL:
+            if run.cancelled_by is not None:
+                self._drop_the_rest(run, run.cancelled_by)
+                self._settle(run)
+            elif RunState(run.state) == RunState.WAITING_APPROVAL:
                 return
-            if campaign is None:
-                self._go_on_without_file(run)
-                return
-            self._prepare(run, campaign)
-            self._carry(run)
-            self._settle(run)
+            elif held_back is not None or campaign is None:
+                self._find_sent(run)
+                self._settle(run)
+            else:
+                self._prepare(run, campaign)
+                self._carry(run)
+                self._settle(run)
         except GatewayMisconfigured:
             raise
         except (GatewayError, DefinitionError) as problem:
-            self._stopped(run, problem)
+            self._stopped(run, str(problem))
+            return
+        if held_back is not None and self._is_owed(run):
+            self._stopped(run, held_back)
             return
         self._finish(run)
 
     def cancel(self, run: Run, who: str) -> int:
         """Stop a run: what is not on its way is dropped. Returns how many mails were on their way already."""
         with self._database.write() as connection:
-            store.set_run(connection, run, reason=f"Cancelled by {who}.")
+            # the wish is stored before anything is dropped: a crash half-way must not let the rest go out
+            store.set_run(connection, run, cancelled_by=who, reason=f"Cancelled by {who}.")
+        return self._drop_the_rest(run, who)
+
+    def _drop_the_rest(self, run: Run, who: str) -> int:
         for mailing in self._mailings(run):
-            self._drop(run, mailing)
+            self._carrier(run).drop_if_unsent(mailing)
         with self._database.write() as connection:
             store.cancel_open_sends(connection, run.id or 0, f"The run was cancelled by {who}.", to_epoch(self._now))
             counts = store.decision_counts(connection, run.id or 0)
-            on_their_way = counts.get(Decision.PLANNED.value, 0)
-            if not on_their_way:
-                store.set_run(connection, run, state=RunState.CANCELLED.value, finished_at=to_epoch(self._now))
-        if not on_their_way:
+        if not counts.get(Decision.PLANNED.value, 0):
             store.release_slots(self._database, run.id or 0)
-        return on_their_way + counts.get(Decision.SENT.value, 0)
+            self._finish(run)
+        return counts.get(Decision.PLANNED.value, 0) + counts.get(Decision.SENT.value, 0)
 
     # -- the steps
 
     def _prepare(self, run: Run, campaign: CampaignDefinition) -> None:
         recheck(self._database, self._workspace.settings, campaign, run, now=self._now)
-        made = compile_run(
-            self._database, self._gateway, self._workspace, campaign, run, now=self._now, check=self._check
-        )
-        if made:
+        compile_run(self._database, self._gateway, self._workspace, campaign, run, now=self._now, check=self._check)
+        if any(MailingState(mailing.state) in BEFORE_SEND for mailing in self._mailings(run)):
             self._set_state(run, RunState.PREPARING)
 
     def _carry(self, run: Run) -> None:
-        carrier = Carrier(
-            self._database,
-            self._gateway,
-            self._workspace.settings,
-            self._clock,
-            run,
-            now=self._now,
-            check=self._check,
-        )
+        carrier = self._carrier(run)
         problem: GatewayError | None = None
         for mailing in self._mailings(run):
             if MailingState(mailing.state) not in BEFORE_SEND:
@@ -131,10 +138,15 @@ class Advance:
                 problem = problem or fault
                 with self._database.write() as connection:
                     store.set_mailing(connection, mailing, problem=str(fault))
-            if MailingState(mailing.state) not in BEFORE_SEND and RunState(run.state) == RunState.PREPARING:
+            if MailingState(mailing.state) == MailingState.SENDING and RunState(run.state) == RunState.PREPARING:
                 self._set_state(run, RunState.SENDING)
         if problem is not None:
             raise problem
+
+    def _find_sent(self, run: Run) -> None:
+        """Sends that were asked for and not answered: those that the provider carried out are on their way."""
+        for mailing in self._mailings(run):
+            self._carrier(run).recognize_sent(mailing)
 
     def _settle(self, run: Run) -> None:
         settler = Settler(
@@ -177,35 +189,21 @@ class Advance:
                 reason = f"{contacts} outside open hours; the next mail goes out at {local:%Y-%m-%d %H:%M}."
                 store.set_run(connection, run, reason=reason)
                 return
-            state = RunState.SENT if counts.get(Decision.SENT.value) else RunState.NOTHING_TO_SEND
-            if counts.get(Decision.CANCELLED.value):
-                state = RunState.CANCELLED
-            if RunState(run.state) == state or state not in RUN_MOVES[RunState(run.state)]:
-                state = RunState.SENT
-            store.set_run(
-                connection,
-                run,
-                state=state.value,
-                reason=run.reason if state == RunState.CANCELLED else "",
-                finished_at=to_epoch(self._now),
-            )
-
-    def _go_on_without_file(self, run: Run) -> None:
-        """The campaign's file is gone. What is on its way is read back; the rest waits for a person."""
-        self._settle(run)
-        with self._database.write() as connection:
-            counts = store.decision_counts(connection, run.id or 0)
-            if counts.get(Decision.PLANNED.value, 0) or counts.get(Decision.DEFERRED.value, 0):
-                reason = (
-                    f"campaigns/{run.campaign}.toml is gone or has an error. "
-                    f"Restore it, or stop the run: campaigns cancel {run.name}"
-                )
-                store.set_run(connection, run, reason=reason)
+            state = _last_state(run, counts)
+            if RunState(run.state) == state:
                 return
-        self._finish(run)
+            assert state in RUN_MOVES[RunState(run.state)], f"{run.state} -> {state}"
+            reason = run.reason if state == RunState.CANCELLED else ""
+            store.set_run(connection, run, state=state.value, reason=reason, finished_at=to_epoch(self._now))
 
-    def _drop(self, run: Run, mailing: Mailing) -> None:
-        carrier = Carrier(
+    def _is_owed(self, run: Run) -> bool:
+        """Mails of the run are planned or deferred still."""
+        with self._database.read() as connection:
+            counts = store.decision_counts(connection, run.id or 0)
+        return bool(counts.get(Decision.PLANNED.value, 0) or counts.get(Decision.DEFERRED.value, 0))
+
+    def _carrier(self, run: Run) -> Carrier:
+        return Carrier(
             self._database,
             self._gateway,
             self._workspace.settings,
@@ -214,11 +212,10 @@ class Advance:
             now=self._now,
             check=self._check,
         )
-        carrier.drop_if_unsent(mailing)
 
-    def _stopped(self, run: Run, problem: Exception) -> None:
+    def _stopped(self, run: Run, reason: str) -> None:
         with self._database.write() as connection:
-            store.set_run(connection, run, reason=str(problem))
+            store.set_run(connection, run, reason=reason)
 
     def _mailings(self, run: Run) -> list[Mailing]:
         with self._database.read() as connection:
@@ -230,3 +227,12 @@ class Advance:
         assert state in RUN_MOVES[RunState(run.state)], f"{run.state} -> {state}"
         with self._database.write() as connection:
             store.set_run(connection, run, state=state.value, reason="")
+
+
+def _last_state(run: Run, counts: dict[str, int]) -> RunState:
+    """What a run is in the end, when none of its mails is planned or deferred any more."""
+    if counts.get(Decision.CANCELLED.value):
+        return RunState.CANCELLED
+    if counts.get(Decision.SENT.value):
+        return RunState.SENT
+    return RunState.NOTHING_TO_SEND if run.cancelled_by is None else RunState.CANCELLED

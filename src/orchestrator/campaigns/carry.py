@@ -37,6 +37,8 @@ SEND_SETTLES_SECONDS = 130
 """a call that we gave up on may still be worked on for 120 s: until then a campaign that is unsent may yet be sent"""
 LOOK_BACK_SECONDS = 24 * 3600
 """how much earlier than our own record a campaign of an interrupted call may claim to be made"""
+SENDS_IN_ONE_GO = 3
+"""how often a cycle asks for sends that get lost on the way"""
 READS = 4
 """how often a count is read again that does not fit yet"""
 
@@ -76,9 +78,11 @@ class Carrier:
         self._run = run
         self._now = now
         self._check = check
+        self._sends_lost = 0
 
     def carry(self, mailing: Mailing) -> None:
         """From wherever it is to SENDING (or DROPPED). Raises GatewayError where it cannot go on now."""
+        # everything of it was made in this very call: nothing can be there already, nothing can have changed
         fresh = mailing.state == MailingState.COMPILED
         while True:
             match MailingState(mailing.state):
@@ -95,8 +99,10 @@ class Carrier:
                     self._ensure_campaign(mailing, search=not fresh)
                 case MailingState.CAMPAIGN_MADE:
                     self._make_ready(mailing, fresh=fresh)
+                    fresh = fresh and mailing.state == MailingState.SEND_WANTED
                 case MailingState.SEND_WANTED:
                     self._send(mailing, fresh=fresh)
+                    fresh = False
                 case _:
                     return
 
@@ -109,6 +115,12 @@ class Carrier:
             self._move(mailing, MailingState.SENDING)
             return
         self.drop(mailing)
+
+    def recognize_sent(self, mailing: Mailing) -> None:
+        """A send that was asked for and not answered: if the provider carried it out, the mailing is on its way."""
+        if mailing.state == MailingState.SEND_WANTED and mailing.send_asked_at is not None:
+            if self._status_after_send(mailing) != "save":
+                self._move(mailing, MailingState.SENDING)
 
     def drop(self, mailing: Mailing) -> None:
         """Remove what was made for a mailing that will not be sent."""
@@ -275,7 +287,10 @@ class Carrier:
             self._move(mailing, MailingState.CAMPAIGN_WANTED, remote_campaign=None)
             return
         self._check_list(mailing)
-        self._check_count(mailing, len(wanted))
+        if not self._count_fits(mailing, set(wanted)):
+            # somebody opted out since: the static segment is looked at once more
+            self._move(mailing, MailingState.SEGMENT_FILLING)
+            return
         self._move(mailing, MailingState.SEND_WANTED, send_asked_at=None)
 
     def _check_list(self, mailing: Mailing) -> None:
@@ -287,15 +302,20 @@ class Carrier:
                 "Mend it (in Mailchimp, config.toml or the template); the next cycle tries again."
             )
 
-    def _check_count(self, mailing: Mailing, expected: int) -> None:
-        """A segment option that was not understood means the whole audience: count before sending."""
+    def _count_fits(self, mailing: Mailing, wanted: set[str]) -> bool:
+        """A segment option that was not understood means the whole audience: count before sending.
+
+        False: the static segment itself has other members now. Raises RetryLater where the count does not fit it.
+        """
         for attempt in range(READS):
             count = self._gateway.campaign(mailing.remote_campaign or "").recipient_count
-            if count is None or count == expected:
-                return
+            if count is None or count == len(wanted):
+                return True
+            if self._members_of(mailing) != wanted:
+                return False
             self._clock.sleep(2**attempt)
         raise RetryLater(
-            f"Mailchimp would send mailing {mailing.number} to {count:,} people instead of {expected:,}. "
+            f"Mailchimp would send mailing {mailing.number} to {count:,} people instead of {len(wanted):,}. "
             "It is not sent; the next cycle looks again."
         )
 
@@ -328,8 +348,7 @@ class Carrier:
                 self._move(mailing, MailingState.SENDING)
                 return
             if mailing.send_asked_at is not None:
-                # asked, and certainly not carried out: look at everything again, then ask again
-                self._move(mailing, MailingState.CAMPAIGN_MADE, send_asked_at=None)
+                self._unsent(mailing)
                 return
         self._check()
         # real time on purpose: it bounds how long the provider may still be at work on the call
@@ -337,13 +356,29 @@ class Carrier:
         try:
             self._gateway.send(campaign)
         except OutcomeUnknown:
+            # waited for until it is certain; a send that was not carried out is prepared and asked for anew
             if self._status_after_send(mailing) == "save":
-                raise
+                self._unsent(mailing)
+                return
+        except NotAtProvider:
+            # somebody deleted the draft before it was sent
+            self._move(mailing, MailingState.CAMPAIGN_WANTED, remote_campaign=None, send_asked_at=None)
+            return
         except (RejectedByProvider, RetryLater):
             if self._gateway.campaign(campaign).status == "save":
                 self._move(mailing, MailingState.CAMPAIGN_MADE, send_asked_at=None)
                 raise
         self._move(mailing, MailingState.SENDING)
+
+    def _unsent(self, mailing: Mailing) -> None:
+        """Asked to be sent, and certainly not: everything is looked at again. Gives up for now after some times."""
+        self._sends_lost += 1
+        self._move(mailing, MailingState.CAMPAIGN_MADE, send_asked_at=None)
+        if self._sends_lost >= SENDS_IN_ONE_GO:
+            raise RetryLater(
+                f"Mailchimp did not carry out the send of mailing {mailing.number}, asked {self._sends_lost} times. "
+                "The next cycle asks again."
+            )
 
     def _status_after_send(self, mailing: Mailing) -> str:
         """The campaign's status once it can no longer change by a call that we gave up on."""

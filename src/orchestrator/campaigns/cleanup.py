@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 OVER = {MailingState.SETTLED.value, MailingState.DROPPED.value}
 LOOK_BACK_SECONDS = 2 * 24 * 3600
-"""how long after its making an orphan is looked for"""
+"""how long orphans of a run are looked for after it was begun or sent"""
 
 
 def clean_up(database: Database, gateway: EmailGateway, *, check: Callable[[], None]) -> int:
-    """Delete orphans of runs started in the last two days (real time). Returns how many were deleted."""
+    """Delete orphans of runs that are open, or were worked on in the last two days (real time). Returns how many were deleted."""
     titles: dict[str, tuple[int | None, str | None, bool]] = {}
     with database.read() as connection:
-        runs = store.runs_started_since(connection, int(time.time()) - LOOK_BACK_SECONDS)
+        runs = store.runs_at_work_since(connection, int(time.time()) - LOOK_BACK_SECONDS)
         for run in runs:
             for mailing in store.mailings(connection, run.id or 0):
                 title = remote_title(run.name, mailing.number)

@@ -19,7 +19,7 @@ from orchestrator.errors import OutcomeUnknown, RetryLater
 from orchestrator.store import runs as store
 from orchestrator.store.tables import Mailing, Send, SlotLease
 from orchestrator.templates.mailings import compile_mailings
-from orchestrator.vocabulary import Decision, MailingState
+from orchestrator.vocabulary import MailingState, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,20 +47,23 @@ class Slots:
     existing: frozenset[str]
 
 
-def recheck(database: Database, settings: Settings, campaign: CampaignDefinition, run: Run, *, now: datetime) -> bool:
-    """Take the decisions again that are still open at ``now``. Returns whether any planned mail was withheld."""
+def recheck(database: Database, settings: Settings, campaign: CampaignDefinition, run: Run, *, now: datetime) -> None:
+    """Take the decisions again that are still open at ``now``.
+
+    A run that was only just decided is left as it is; one that was interrupted is looked at again whatever the time.
+    """
     assert run.id is not None
+    just_decided = run.state == RunState.PLANNED and run.decided_at == to_epoch(now) and run.approved_at is None
     with database.write() as connection:
-        planned = dict(store.sends_to_recheck(connection, run.id))
-        deferred = {
+        again = {} if just_decided else dict(store.sends_to_recheck(connection, run.id))
+        again |= {
             contact: entered
             for contact, entered, moment in store.deferred_sends(connection, run.id)
             if moment <= to_epoch(now)
         }
-        again = deferred if run.decided_at == to_epoch(now) else planned | deferred
-        changed = _decide_again(connection, settings, campaign, run, again, now)
+        _decide_again(connection, settings, campaign, run, again, now)
+        store.follow_addresses(connection, run.id)
         store.set_run(connection, run, decided_at=to_epoch(now))
-    return any(contact in planned and decision != Decision.PLANNED for contact, decision in changed.items())
 
 
 def compile_run(
@@ -116,7 +119,7 @@ def _decide_again(
     run: Run,
     entries: Mapping[int, int | None],
     now: datetime,
-) -> dict[int, Decision]:
+) -> None:
     assert run.id is not None
     rows: list[dict[str, Any]] = []
     for candidate, verdict in verdicts(connection, settings, campaign, entries, now=now, run=run.id):
@@ -130,7 +133,6 @@ def _decide_again(
             }
         )
     store.set_decisions(connection, run.id, rows)
-    return {row["contact"]: Decision(row["decision"]) for row in rows}
 
 
 def _make_fields(gateway: EmailGateway, plan: MailingPlan, slots: Slots, check: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ looking is therefore found at the next look, and an occurrence that became a run
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import from_epoch, to_epoch
@@ -78,7 +79,15 @@ def _entered(
         until=to_epoch(now - trigger.after),
         existing=trigger.existing,
     )
-    return Occurrence(campaign, now, dict(entries)) if entries else None
+    return Occurrence(campaign, _free_moment(connection, campaign, now), dict(entries)) if entries else None
+
+
+def _free_moment(connection: Connection, campaign: CampaignDefinition, now: datetime) -> datetime:
+    """``now``, or the next second that has no run of the campaign yet: entries found later are a run of their own."""
+    moment = now
+    while store.occurrence_exists(connection, campaign.name, to_epoch(moment)):
+        moment += timedelta(seconds=1)
+    return moment
 
 
 def _scheduled(

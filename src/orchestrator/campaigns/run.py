@@ -18,13 +18,16 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.PREPARING: frozenset(
         {RunState.SENDING, RunState.SENT, RunState.NOTHING_TO_SEND, RunState.CANCELLED, RunState.FAILED}
     ),
-    RunState.SENDING: frozenset({RunState.PREPARING, RunState.SENT, RunState.CANCELLED}),
+    RunState.SENDING: frozenset(
+        {RunState.PREPARING, RunState.SENT, RunState.NOTHING_TO_SEND, RunState.CANCELLED}
+    ),
     RunState.SENT: frozenset(),
     RunState.NOTHING_TO_SEND: frozenset(),
     RunState.CANCELLED: frozenset(),
     RunState.FAILED: frozenset(),
 }
-"""SENDING goes back to PREPARING when deferred contacts become due"""
+"""SENDING goes back to PREPARING when deferred contacts become due, and ends as NOTHING_TO_SEND when the provider
+withheld every mail that it was asked to send"""
 
 MAILING_MOVES: dict[MailingState, frozenset[MailingState]] = {
     MailingState.COMPILED: frozenset({MailingState.FILLING, MailingState.SEGMENT_WANTED, MailingState.DROPPED}),
@@ -40,7 +43,9 @@ MAILING_MOVES: dict[MailingState, frozenset[MailingState]] = {
         {MailingState.SEGMENT_FILLING, MailingState.CAMPAIGN_WANTED, MailingState.SEND_WANTED, MailingState.SENDING}
         | {MailingState.DROPPED}
     ),
-    MailingState.SEND_WANTED: frozenset({MailingState.CAMPAIGN_MADE, MailingState.SENDING, MailingState.DROPPED}),
+    MailingState.SEND_WANTED: frozenset(
+        {MailingState.CAMPAIGN_WANTED, MailingState.CAMPAIGN_MADE, MailingState.SENDING, MailingState.DROPPED}
+    ),
     MailingState.SENDING: frozenset({MailingState.SENT}),
     MailingState.SENT: frozenset({MailingState.SETTLED}),
     MailingState.SETTLED: frozenset(),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, force: bool) -> int:
     """Recompute, then make Mailchimp's audience equal to it: members, fields and one tag a segment."""
-    from orchestrator.cycle import recompute_step, sync_step  # noqa: PLC0415 -- heavy
+    from orchestrator.cycle import recompute_step, stop_in_the_past, sync_step  # noqa: PLC0415 -- heavy
 
     engine = shared.engine()
     with (
@@ -29,6 +29,7 @@ def command(shared: Shared, force: bool) -> int:
     ):
         now = engine.clock.now()
         recomputed = recompute_step(engine, now=now, force=force)
+        stop_in_the_past(recomputed)
         report = sync_step(engine, now=now, check=held.check, progress=bar)
     if shared.json:
         output.document(as_json(report))

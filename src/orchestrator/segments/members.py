@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """contacts asked about in one query"""
+STREAMED = {"yield_per": 2000}
+"""for one statement: set on a connection it would hold for every statement after it, SAVEPOINT included"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def read_members(connection: Connection, name: str) -> Iterator[Member]:
     segment = _recorded(connection, name)
     if segment is None:
         raise UsageError(f'Segment "{name}" was never computed. `campaigns segments` computes and lists them.')
-    rows = connection.execution_options(yield_per=2000).execute(
+    rows = connection.execute(
         text(
             f"SELECT c.key, c.email, COALESCE({_ENTERED}, :baseline) FROM membership_mask m"
             " JOIN contact c ON c.id = m.contact"
@@ -67,6 +69,7 @@ def read_members(connection: Connection, name: str) -> Iterator[Member]:
             "until": 1 << 62,
             "word": segment.bit // WORD,
         },
+        execution_options=STREAMED,
     )
     for key, email, since in rows:
         yield Member(key, email, from_epoch(since))
@@ -102,12 +105,13 @@ def members_as_of(
         )
         latest = f"COALESCE({latest}, CASE WHEN {recorded} THEN :baseline END)"
         parameters |= {"segment": known.id, "baseline": known.baseline_at, "until": epoch}
-    rows = connection.execution_options(yield_per=2000).execute(
+    rows = connection.execute(
         text(
             f"SELECT c.key, c.email, {latest} FROM {query.profile} p JOIN contact c ON c.id = p.contact"
             f" WHERE {query.conditions[name]} ORDER BY c.id"
         ),
         parameters,
+        execution_options=STREAMED,
     )
     for key, email, since in rows:
         yield Member(key, email, now if since is None else from_epoch(since))
@@ -187,7 +191,7 @@ def exact_values(
     types = {field.measure: field.type for field in fields}
     for chunk in [None] if contacts is None else _chunks(contacts):
         query = profile_query(types, settings, now=now, dialect=connection.dialect.name, contacts=chunk)
-        rows = connection.execution_options(yield_per=2000).execute(text(query.sql), dict(query.parameters))
+        rows = connection.execute(text(query.sql), dict(query.parameters), execution_options=STREAMED)
         for row in rows.mappings():
             yield (
                 row["contact"],

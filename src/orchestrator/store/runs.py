@@ -130,9 +130,12 @@ def open_runs(connection: Connection) -> list[Run]:
     return _detached(connection, _select(Run).where(col(Run.state).in_(states)).order_by(col(Run.id)))
 
 
-def runs_started_since(connection: Connection, real_time: int) -> list[Run]:
-    """Runs created since a moment of real time, oldest first."""
-    return _detached(connection, _select(Run).where(col(Run.started_at) >= real_time).order_by(col(Run.id)))
+def runs_at_work_since(connection: Connection, real_time: int) -> list[Run]:
+    """Runs that are open, or were begun or sent since a moment of real time, oldest first."""
+    states = [state.value for state in OPEN_RUN_STATES]
+    sent = select(col(Mailing.run)).where(col(Mailing.send_asked_at) >= real_time)
+    wanted = col(Run.state).in_(states) | (col(Run.started_at) >= real_time) | col(Run.id).in_(sent)
+    return _detached(connection, _select(Run).where(wanted).order_by(col(Run.id)))
 
 
 def all_runs(connection: Connection, campaign: str | None = None) -> list[Run]:
@@ -150,8 +153,19 @@ def find_run(connection: Connection, name: str) -> Run | None:
 
 def occurrence_exists(connection: Connection, campaign: str, scheduled_for: int) -> bool:
     """Did this occurrence become a run already?"""
-    query = select(col(Run.id)).where(col(Run.campaign) == campaign, col(Run.scheduled_for) == scheduled_for)
-    return connection.execute(query).first() is not None
+    return run_for(connection, campaign, scheduled_for) is not None
+
+
+def run_for(connection: Connection, campaign: str, scheduled_for: int) -> Run | None:
+    """The run that an occurrence became."""
+    wanted = _select(Run).where(col(Run.campaign) == campaign, col(Run.scheduled_for) == scheduled_for)
+    return next(iter(_detached(connection, wanted)), None)
+
+
+def latest_run_since(connection: Connection, campaign: str, real_time: int) -> Run | None:
+    """The newest run of a campaign that was begun at or after a moment of real time."""
+    wanted = _select(Run).where(col(Run.campaign) == campaign, col(Run.started_at) >= real_time)
+    return next(iter(_detached(connection, wanted.order_by(col(Run.id).desc()))), None)
 
 
 def get_run(connection: Connection, run: int) -> Run:
@@ -178,9 +192,12 @@ def decision_counts(connection: Connection, run: int) -> dict[str, int]:
 
 
 def sends_to_compile(connection: Connection, run: int) -> list[int]:
-    """Contacts whose mail is planned and in no mailing yet."""
-    query = select(col(Send.contact)).where(
-        col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value, col(Send.mailing).is_(None)
+    """Contacts whose mail is planned and in no mailing yet, or in one that was dropped."""
+    query = (
+        select(col(Send.contact))
+        .join(Mailing, col(Mailing.id) == col(Send.mailing), isouter=True)
+        .where(col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value)
+        .where(col(Send.mailing).is_(None) | (col(Mailing.state) == MailingState.DROPPED.value))
     )
     return list(connection.scalars(query.order_by(col(Send.contact))))
 
@@ -206,23 +223,40 @@ def deferred_sends(connection: Connection, run: int) -> list[tuple[int, int | No
 
 
 def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, object]]) -> None:
-    """Change decisions: ``contact``, ``decision``, ``reason``, ``at``, ``not_before``."""
+    """Change decisions: ``contact``, ``decision``, ``reason``, ``at``, ``not_before``.
+
+    A mail that is deferred leaves its mailing: when its time comes it is written anew.
+    """
     if rows:
         connection.execute(
             text(
-                "UPDATE send SET decision = :decision, reason = :reason, decided_at = :at, not_before = :not_before "
+                "UPDATE send SET decision = :decision, reason = :reason, decided_at = :at, not_before = :not_before, "
+                "mailing = CASE WHEN :decision = 'deferred' THEN NULL ELSE mailing END "
                 f"WHERE run = {int(run)} AND contact = :contact"
             ),
             list(rows),
         )
 
 
+def follow_addresses(connection: Connection, run: int) -> None:
+    """Mails that are still planned go to the address that the contact has now, and that its member was moved to."""
+    connection.execute(
+        text(
+            "UPDATE send SET email_key = (SELECT c.email_key FROM contact c WHERE c.id = send.contact) "
+            "WHERE run = :run AND decision = 'planned' AND NOT EXISTS (SELECT 1 FROM mailing m "
+            "WHERE m.id = send.mailing AND m.state IN ('send_wanted', 'sending', 'sent', 'settled')) "
+            "AND email_key <> (SELECT c.email_key FROM contact c WHERE c.id = send.contact)"
+        ),
+        {"run": run},
+    )
+
+
 def cancel_open_sends(connection: Connection, run: int, reason: str, at: int) -> None:
     """A cancelled run's planned and deferred mails, but for those on their way."""
     connection.execute(
         text(
-            "UPDATE send SET decision = 'cancelled', reason = :reason, decided_at = :at WHERE run = :run "
-            "AND decision IN ('planned', 'deferred') AND NOT EXISTS (SELECT 1 FROM mailing m "
+            "UPDATE send SET decision = 'cancelled', reason = :reason, decided_at = :at, not_before = NULL "
+            "WHERE run = :run AND decision IN ('planned', 'deferred') AND NOT EXISTS (SELECT 1 FROM mailing m "
             "WHERE m.id = send.mailing AND m.state IN ('sending', 'sent'))"
         ),
         {"run": run, "reason": reason, "at": at},
@@ -234,6 +268,12 @@ def recipients(connection: Connection, mailing: int) -> dict[str, int]:
     query = select(col(Send.email_key), col(Send.contact)).where(
         col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value
     )
+    return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
+
+
+def addressees(connection: Connection, mailing: int) -> dict[str, int]:
+    """Address (lower case) -> contact of every mail that was ever put into a mailing, withheld ones included."""
+    query = select(col(Send.email_key), col(Send.contact)).where(col(Send.mailing) == mailing)
     return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
 
 

@@ -347,6 +347,8 @@ class Run(SQLModel, table=True):
     """why it waits, failed or was skipped"""
     approved_by: str | None = None
     approved_at: int | None = _opt_big()
+    cancelled_by: str | None = None
+    """who asked to stop it: an interrupted cancellation is finished by whoever sees the run next"""
     definition: dict[str, object] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """the campaign as it was: names, subject, vars, fingerprints of campaign, segment and template"""
 

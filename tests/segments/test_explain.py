@@ -1,0 +1,71 @@
+"""Explanations: clause by clause, with the values that decide."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.errors import UsageError
+from orchestrator.segments.explain import Clause, explain
+from tests.segments.shop import DAY, HOUR, NOW, Shop, at, segments, settings
+
+if TYPE_CHECKING:
+    from orchestrator.segments.explain import Explanation
+    from orchestrator.store.database import Database
+
+
+def explained(database: Database, contact: str, **where: str) -> Explanation:
+    with database.read() as connection:
+        return explain(connection, settings(), segments(**where), next(iter(where)), contact, now=NOW)
+
+
+def test_each_clause_shows_its_value_and_whether_it_holds(database: Database) -> None:
+    shop = Shop()
+    contact = shop.contact(country="SE")
+    shop.order(contact, 50_000_01, at(NOW) - DAY)
+    shop.write(database)
+    where = "region = 'Europe' and revenue_this_year > 50000 and cart_items > 15 and days_since_login >= 14"
+    found = explained(database, "C1", s=where)
+    assert not found.member
+    assert found.clauses == (
+        Clause("region = 'Europe'", "Europe", result=True),
+        Clause("revenue_this_year > 50000", Decimal("50000.01"), result=True),
+        Clause("cart_items > 15", 0, result=False),
+        Clause("days_since_login >= 14", None, result=None),
+    )
+
+
+def test_a_clause_of_several_fields_shows_all_of_them(database: Database) -> None:
+    shop = Shop()
+    shop.contact(role="buyer", lead_score=2.5)
+    shop.write(database)
+    found = explained(database, "C1", s="(role = 'buyer' or lead_score > 5) and not lead_score > 5 and true")
+    assert found.member
+    assert [(clause.value, clause.result) for clause in found.clauses] == [
+        ({"role": "buyer", "lead_score": 2.5}, True),
+        (2.5, True),
+        (None, True),
+    ]
+
+
+def test_another_segment_is_a_clause_with_its_membership(database: Database) -> None:
+    shop = Shop()
+    shop.contact()
+    shop.write(database)
+    found = explained(database, "C1", rest="not in_segment('hot') and in_segment('any')", hot="lead_score > 5", any="true")
+    assert found.member
+    assert [clause.text for clause in found.clauses] == ["not in_segment('hot')", "in_segment('any')"]
+    assert [clause.value for clause in found.clauses] == [None, True] or found.clauses[1].value is True
+
+
+def test_a_contact_that_was_not_there_yet_cannot_be_explained(database: Database) -> None:
+    shop = Shop()
+    shop.contact(created_at=at(NOW) + HOUR)
+    shop.write(database)
+    for key in ("C1", "nobody"):
+        with pytest.raises(UsageError, match=f'no contact "{key}"'):
+            explained(database, key, s="true")
+    with pytest.raises(UsageError, match="cannot be computed: its condition has a problem"):
+        explained(database, "C1", s="age >")
