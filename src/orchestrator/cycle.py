@@ -161,11 +161,10 @@ def advance_open_runs(
     priorities = {name: campaign.priority for name, campaign in engine.workspace.campaigns.items()}
     advance = advance_of(engine, now=now, check=check, wait_seconds=wait_seconds)
     for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
-        guard = stale(engine.database, engine.settings, now)
-        if guard is not None and run.state in {"planned", "waiting_approval"}:
+        guard = _guard_of(engine, run, now)
+        advance.advance(run, held_back=guard)
+        if guard is not None and run.finished_at is None:
             _keep_back(report, guard)
-        else:
-            advance.advance(run)
         report.runs.append(run)
     clean_up(engine.database, engine.gateway, check=check)
 
@@ -244,6 +243,17 @@ def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime)
                 )
 
 
+def _guard_of(engine: Engine, run: Run, now: datetime) -> str | None:
+    """Why nothing more of an open run may go out, or None."""
+    campaign = engine.workspace.campaigns.get(run.campaign)
+    try:
+        if campaign is not None:
+            stop_if_guarded(engine, campaign, now)
+    except Refused as guard:
+        return str(guard)
+    return None
+
+
 def _due(engine: Engine, now: datetime) -> list[Occurrence]:
     campaigns = [
         campaign for campaign in engine.workspace.campaigns.values() if campaign.segment in engine.workspace.segments
@@ -272,7 +282,7 @@ def _recorded(engine: Engine, job: str, now: datetime) -> Iterator[_Said]:
     said = _Said()
     try:
         yield said
-    except Exception as fault:
+    except BaseException as fault:  # an interrupted job did not end well either
         said.good = False
         said.message = str(fault) or type(fault).__name__
         raise

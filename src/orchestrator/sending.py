@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.campaigns.cleanup import clean_up
 from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.start import start
+from orchestrator.clock import to_epoch
 from orchestrator.cycle import advance_of, may_act, recompute_step, stop_if_guarded, stop_in_the_past, sync_step
 from orchestrator.plan import recipients_of
 from orchestrator.store import runs as store
@@ -14,10 +16,16 @@ from orchestrator.store import runs as store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy.engine import Connection
+
     from orchestrator.campaigns.due import Occurrence
     from orchestrator.definitions.values import CampaignDefinition
     from orchestrator.engine import Engine
     from orchestrator.store.tables import Run
+
+
+SAME_SEND_SECONDS = 120
+"""two people who ask for the same send mean moments that are no farther apart"""
 
 
 class ByHand:
@@ -30,7 +38,11 @@ class ByHand:
         *,
         check: Callable[[], None] = may_act,
         progress: Callable[[str, int], None] = lambda _what, _more: None,
+        asked_at: float | None = None,
     ) -> None:
+        """``asked_at``: real time at which the person asked, before any waiting for others at work. A run of the
+        campaign that another process began since is what the person asked for.
+        """
         self.engine = engine
         self.decisions: dict[str, int] = {}
         """decision -> contacts; what will be sent is still called planned"""
@@ -38,6 +50,7 @@ class ByHand:
         self._check = check
         self._progress = progress
         self._now = engine.clock.now()
+        self._asked_at = asked_at
         self._run: Run | None = None
         self._occurrence: Occurrence | None = None
 
@@ -62,10 +75,8 @@ class ByHand:
         stop_if_guarded(self.engine, self._campaign, self._now)
         sync_step(self.engine, now=self._now, check=self._check, progress=self._progress)
         with self.engine.database.read() as connection:
-            # an interrupted run of this campaign is this very send, begun earlier
-            unfinished = [run for run in store.open_runs(connection) if run.campaign == self._campaign.name]
-            if unfinished:
-                self._run = unfinished[0]
+            self._run = self._run_of_this_send(connection)
+            if self._run is not None:
                 self.decisions = store.decision_counts(connection, self._run.id or 0)
                 return
             self._occurrence = by_hand(connection, self._campaign, now=self._now)
@@ -80,3 +91,16 @@ class ByHand:
             self._run = start(self.engine.database, self.engine.settings, self._occurrence, now=self._now)
         if self._run.finished_at is None:
             advance_of(self.engine, now=self._now, check=self._check).advance(self._run)
+            clean_up(self.engine.database, self.engine.gateway, check=self._check)
+
+    def _run_of_this_send(self, connection: Connection) -> Run | None:
+        """The run that this send became already: interrupted earlier, or begun by somebody who asked for the same."""
+        name = self._campaign.name
+        unfinished = [run for run in store.open_runs(connection) if run.campaign == name]
+        if unfinished:
+            return unfinished[0]
+        if self._asked_at is not None:
+            latest = store.latest_run_since(connection, name, int(self._asked_at))
+            if latest is not None and abs(latest.scheduled_for - to_epoch(self._now)) <= SAME_SEND_SECONDS:
+                return latest
+        return store.run_for(connection, name, to_epoch(self._now))

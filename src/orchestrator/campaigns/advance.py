@@ -5,6 +5,7 @@ Every step starts from what the database says, so this is also how a run goes on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.carry import Carrier
@@ -12,7 +13,7 @@ from orchestrator.campaigns.compile import compile_run, recheck
 from orchestrator.campaigns.run import RUN_MOVES
 from orchestrator.campaigns.settle import Settler
 from orchestrator.clock import from_epoch, to_epoch
-from orchestrator.errors import DefinitionError, GatewayError, GatewayMisconfigured
+from orchestrator.errors import DefinitionError, GatewayError, GatewayMisconfigured, RetryLater
 from orchestrator.store import runs as store
 from orchestrator.vocabulary import Decision, MailingState, RunState
 
@@ -85,8 +86,7 @@ class Advance:
                 self._settle(run)
             else:
                 self._prepare(run, campaign)
-                self._carry(run)
-                self._settle(run)
+                self._carry_and_settle(run)
         except GatewayMisconfigured:
             raise
         except (GatewayError, DefinitionError) as problem:
@@ -122,6 +122,18 @@ class Advance:
         compile_run(self._database, self._gateway, self._workspace, campaign, run, now=self._now, check=self._check)
         if any(MailingState(mailing.state) in BEFORE_SEND for mailing in self._mailings(run)):
             self._set_state(run, RunState.PREPARING)
+
+    def _carry_and_settle(self, run: Run) -> None:
+        """What one mailing is stopped by does not keep the others from being read back."""
+        try:
+            self._carry(run)
+        except GatewayMisconfigured:
+            raise
+        except GatewayError:
+            with suppress(RetryLater):
+                self._settle(run)
+            raise
+        self._settle(run)
 
     def _carry(self, run: Run) -> None:
         carrier = self._carrier(run)

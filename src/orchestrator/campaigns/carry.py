@@ -118,9 +118,9 @@ class Carrier:
 
     def recognize_sent(self, mailing: Mailing) -> None:
         """A send that was asked for and not answered: if the provider carried it out, the mailing is on its way."""
-        if mailing.state == MailingState.SEND_WANTED and mailing.send_asked_at is not None:
-            if self._status_after_send(mailing) != "save":
-                self._move(mailing, MailingState.SENDING)
+        was_asked = mailing.state == MailingState.SEND_WANTED and mailing.send_asked_at is not None
+        if was_asked and self._status_after_send(mailing) != "save":
+            self._move(mailing, MailingState.SENDING)
 
     def drop(self, mailing: Mailing) -> None:
         """Remove what was made for a mailing that will not be sent."""

@@ -25,7 +25,9 @@ LOOK_BACK_SECONDS = 2 * 24 * 3600
 
 
 def clean_up(database: Database, gateway: EmailGateway, *, check: Callable[[], None]) -> int:
-    """Delete orphans of runs that are open, or were worked on in the last two days (real time). Returns how many were deleted."""
+    """Delete orphans of runs that are open, or were begun or sent in the last two days (real time). Returns how many
+    were deleted.
+    """
     titles: dict[str, tuple[int | None, str | None, bool]] = {}
     with database.read() as connection:
         runs = store.runs_at_work_since(connection, int(time.time()) - LOOK_BACK_SECONDS)

@@ -18,9 +18,7 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.PREPARING: frozenset(
         {RunState.SENDING, RunState.SENT, RunState.NOTHING_TO_SEND, RunState.CANCELLED, RunState.FAILED}
     ),
-    RunState.SENDING: frozenset(
-        {RunState.PREPARING, RunState.SENT, RunState.NOTHING_TO_SEND, RunState.CANCELLED}
-    ),
+    RunState.SENDING: frozenset({RunState.PREPARING, RunState.SENT, RunState.NOTHING_TO_SEND, RunState.CANCELLED}),
     RunState.SENT: frozenset(),
     RunState.NOTHING_TO_SEND: frozenset(),
     RunState.CANCELLED: frozenset(),

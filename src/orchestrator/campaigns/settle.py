@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.store.tables import Mailing, Run
 
 FINAL = {"sent"}
+EMPTY_READS = 4
+"""how often a report without anybody is read again before it is believed"""
 AT_WORK = {"sending", "save", "schedule", "canceling"}
 
 UNSENT = {
@@ -85,11 +87,16 @@ class Settler:
 
     def _read_receipts(self, mailing: Mailing) -> None:
         pause = 0.5
+        asked = 0
         while True:
             receipts = self._receipts(mailing)
             expected = self._gateway.campaign(mailing.remote_campaign or "").emails_sent
-            if receipts is not None and len(receipts) >= expected:
+            # a campaign says that it is sent before it says to how many
+            if receipts is not None and len(receipts) >= max(expected, 1):
                 break
+            if receipts is not None and len(receipts) >= expected and asked >= EMPTY_READS:
+                break
+            asked += 1
             self._wait(pause, f"Mailchimp's report of mailing {mailing.number} is not complete yet.")
             pause = min(pause * 2, 10)
         self._record(mailing, receipts)
@@ -104,11 +111,13 @@ class Settler:
         assert mailing.id is not None
         with self._database.read() as connection:
             wanted = store.recipients(connection, mailing.id)
+            addressees = store.addressees(connection, mailing.id)
         unsent = {address: contact for address, contact in wanted.items() if address not in receipts}
         withheld = [self._why_unsent(contact, address) for address, contact in unsent.items()]
         sent = [
+            # whoever has a receipt got the mail, whatever we decided meanwhile
             {"contact": contact, "bounce": bounce.value if (bounce := receipts[address].bounce) else None}
-            for address, contact in wanted.items()
+            for address, contact in addressees.items()
             if address in receipts
         ]
         moment = to_epoch(self._now)
@@ -117,7 +126,7 @@ class Settler:
             if sent:
                 connection.execute(
                     text(
-                        "UPDATE send SET decision = 'sent', sent_at = decided_at, bounce = :bounce "
+                        "UPDATE send SET decision = 'sent', reason = '', sent_at = decided_at, bounce = :bounce "
                         f"WHERE run = {int(self._run.id or 0)} AND contact = :contact"
                     ),
                     sent,

@@ -25,7 +25,7 @@ def command(directory: Path) -> int:
     output.line("Next:")
     output.line(f"  cd {directory}")
     output.line("  campaigns check                     # is everything right?")
-    output.line("  campaigns sandbox                   # a local Mailchimp, in a second terminal")
+    output.line("  campaigns sandbox                   # a local Mailchimp, in a second terminal; says what to set")
     output.line("  campaigns import --csv FOLDER       # your accounts.csv, contacts.csv, orders.csv …")
     output.line("  campaigns plan                      # whom the next cycle would mail, and why not the others")
     return 0

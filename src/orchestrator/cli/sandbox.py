@@ -48,7 +48,8 @@ def command(
     def tell(ready: Sandbox) -> None:
         output.line(f"Inbox: {ready.inbox_url}")
         output.line(f"API:   {ready.base_url}")
-        output.line("In config.toml: [mailchimp] base_url = the API address. Any key ending in -us1 opens it.")
+        output.line(f'In config.toml, under [mailchimp]:  base_url = "{ready.base_url}"   (it needs no key)')
+        output.line("Stop it with Ctrl-C.")
 
     try:
         serve_forever(sandbox, tell)

@@ -7,7 +7,6 @@ before nine, the second after the newsletter's hour, the third on Tuesday.
 from __future__ import annotations
 
 import csv
-import os
 import re
 import signal
 import threading
@@ -24,9 +23,6 @@ from orchestrator.store import runs as store
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-KEY = "demo-us1"
-"""opens the sandbox; a real key never stands in a file"""
 
 
 class Story:
@@ -55,11 +51,14 @@ class Story:
         """Do everything, one sentence a step."""
         files = copy_starter(self.folder)
         self._point_at_sandbox()
-        os.environ.setdefault("MAILCHIMP_API_KEY", KEY)
         yield f"Workspace:  {files} files in {self.folder}"
         end = self._end = self._latest_tuesday_noon()
         counts = write_wholesaler(
-            self.folder / "data", now=end, seed=self._seed, contacts=self._contacts, companies=max(1, self._contacts * 3 // 10)
+            self.folder / "data",
+            now=end,
+            seed=self._seed,
+            contacts=self._contacts,
+            companies=max(1, self._contacts * 3 // 10),
         )
         yield f"Wholesaler: {counts.contacts:,} contacts at {counts.accounts:,} companies, {counts.orders:,} orders"
         for moment in (end - timedelta(hours=27, minutes=30), end - timedelta(hours=24), end):
@@ -70,7 +69,7 @@ class Story:
         """What to try in the workspace while the sandbox runs."""
         now = self._end.strftime("%Y-%m-%dT%H:%M") if self._end else ""
         return (
-            f"cd {self.folder} && export MAILCHIMP_API_KEY={KEY}",
+            f"cd {self.folder}",
             "campaigns check",
             f"campaigns segments --now {now}",
             f"campaigns segments explain eu-big-idle-cart {self._some_contact()} --now {now}",
@@ -82,7 +81,7 @@ class Story:
         path = self.folder / "config.toml"
         text = path.read_text(encoding="utf-8")
         line = f'base_url = "{self._sandbox.base_url}"   # the sandbox of this demo'
-        changed, found = re.subn(r'^#\s*base_url\s*=.*$', line, text, count=1, flags=re.MULTILINE)
+        changed, found = re.subn(r"^#\s*base_url\s*=.*$", line, text, count=1, flags=re.MULTILINE)
         if not found:
             changed = text.replace("[mailchimp]\n", f"[mailchimp]\n{line}\n", 1)
         changed += '\n[sources.export]\nkind = "csv"\npath = "data"\n'

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlmodel import SQLModel
 
 from orchestrator.clock import from_epoch
 from orchestrator.definitions.values import SqlSource
 from orchestrator.sources import watermark
+from orchestrator.store.tables import RejectedRow, SourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 BY_HAND = "csv"
 """the source's name of what ``import --csv`` loads"""
 
-_source_table = SQLModel.metadata.tables["source_table"]
-_rejected_row = SQLModel.metadata.tables["rejected_row"]
+_source_table = SourceTable.__table__  # type: ignore[attr-defined] # SQLModel adds it
+_rejected_row = RejectedRow.__table__  # type: ignore[attr-defined] # as above
 
 
 def last_good_import(connection: Connection, settings: Settings) -> datetime | None:

@@ -163,7 +163,8 @@ def opted_out_members(database: Database) -> list[tuple[int, str, str]]:
 
 
 def tag_differences(database: Database, word: int, synced: int, left_alone: int) -> Iterator[list[TagDifference]]:
-    """Subscribed members with consent whose tags differ from their memberships, in pages by contact.
+    """Subscribed members whose tags differ from what they should be, in pages by contact: their memberships, or none
+    where the ERP holds no consent any more.
 
     ``synced``: bits that are carried as tags; ``left_alone``: bits of which nothing is changed.
     """
@@ -172,9 +173,9 @@ def tag_differences(database: Database, word: int, synced: int, left_alone: int)
     query = text(
         "SELECT c.id, c.email, coalesce(w.mask, 0) & :synced AS want, coalesce(t.mask, 0) & :considered AS have "
         "FROM contact c JOIN audience_member m ON m.email_key = c.email_key AND m.status = 'subscribed' "
-        "LEFT JOIN membership_mask w ON w.contact = c.id AND w.word = :word "
+        "LEFT JOIN membership_mask w ON w.contact = c.id AND w.word = :word AND c.consent = 'opted_in' "
         "LEFT JOIN tag_mask t ON t.contact = c.id AND t.word = :word "
-        "WHERE c.consent = 'opted_in' AND c.id > :after "
+        "WHERE c.id > :after "
         "AND (coalesce(w.mask, 0) & :synced) <> (coalesce(t.mask, 0) & :considered) ORDER BY c.id LIMIT :page"
     )
     while True:

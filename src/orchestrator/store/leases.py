@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -33,16 +33,23 @@ if TYPE_CHECKING:
 SECONDS = 45
 """how long a lease holds without being renewed"""
 RENEW_EVERY = 10
+MARGIN = 2
+"""seconds before its end from which a lease is not trusted any more: clocks and commits are not instant"""
+
+
+_HELD_HERE: set[str] = set()
+"""tokens of the leases that this very process holds"""
 
 
 class HeldLease:
     """A lease that this process holds."""
 
-    def __init__(self, database: Database, name: str, token: str) -> None:
+    def __init__(self, database: Database, name: str, token: str, asked: float) -> None:
+        """``asked``: when the lease was asked for (monotonic); it counts from there."""
         self._database = database
         self._name = name
         self._token = token
-        self._good_until = time.monotonic() + SECONDS
+        self._good_until = asked + SECONDS - MARGIN
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease {name}", daemon=True)
         self._thread.start()
@@ -59,7 +66,8 @@ class HeldLease:
         """Give the lease back."""
         self._stop.set()
         self._thread.join()
-        with self._database.write() as connection:
+        # where that fails, the lease runs out by itself; what went wrong before matters more
+        with suppress(OperationalError), self._database.write() as connection:
             connection.execute(
                 delete(Lease).where(col(Lease.name) == self._name, col(Lease.token) == self._token),
             )
@@ -81,7 +89,7 @@ class HeldLease:
                 .values(expires_at=int(time.time()) + SECONDS),
             ).rowcount
         if renewed:
-            self._good_until = asked + SECONDS
+            self._good_until = asked + SECONDS - MARGIN
         return bool(renewed)
 
 
@@ -99,36 +107,48 @@ def lease(
     Raises Busy, naming the holder, when it is still taken after ``wait_seconds``.
     """
     token = secrets.token_hex(16)
+    _HELD_HERE.add(token)
+    try:
+        asked = _wait_for(database, name, token, doing, wait_seconds, on_wait)
+        held = HeldLease(database, name, token, asked)
+        try:
+            yield held
+        finally:
+            held.release()
+    finally:
+        _HELD_HERE.discard(token)
+
+
+def _wait_for(
+    database: Database, name: str, token: str, doing: str, wait_seconds: float, on_wait: Callable[[str], None] | None
+) -> float:
+    """The moment (monotonic) from which the lease, now taken, counts."""
     deadline = time.monotonic() + wait_seconds
     told = False
     while True:
+        asked = time.monotonic()
         with database.write() as connection:
             taken_by = _take(connection, name, token, doing)
         if taken_by is None:
-            break
+            return asked
         if time.monotonic() >= deadline:
             raise Busy(f"Another process is at work: {taken_by}. Try again when it is done.")
         if on_wait is not None and not told:
             on_wait(taken_by)
             told = True
         time.sleep(0.2)
-    held = HeldLease(database, name, token)
-    try:
-        yield held
-    finally:
-        held.release()
 
 
 def _take(connection: Connection, name: str, token: str, doing: str) -> str | None:
     """None when the lease is ours now, else its holder in words."""
     now = int(time.time())
-    query = select(col(Lease.holder), col(Lease.expires_at)).where(col(Lease.name) == name).with_for_update()
-    row = connection.execute(query).first()
+    query = select(col(Lease.holder), col(Lease.token), col(Lease.expires_at)).where(col(Lease.name) == name)
+    row = connection.execute(query.with_for_update()).first()
     values = {"holder": _holder(doing), "token": token, "expires_at": now + SECONDS}
     if row is None:
         inserted = connection.execute(_insert_if_absent(connection).values(name=name, **values)).rowcount
         return None if inserted else "another process, which has just begun"
-    if row.expires_at > now and not _is_dead(row.holder):
+    if row.expires_at > now and not _is_dead(row.holder, row.token):
         return str(row.holder)
     connection.execute(update(Lease).where(col(Lease.name) == name).values(**values))
     return None
@@ -146,14 +166,21 @@ def _holder(doing: str) -> str:
     return f"{doing} (process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%H:%M:%S')})"
 
 
-def _is_dead(holder: str) -> bool:
-    """True only where it is certain: a process of this machine that no longer exists."""
+def _is_dead(holder: str, token: str) -> bool:
+    """True only where it is certain: a process of this machine that no longer exists.
+
+    A container that starts again gives its process the number of the one before: a lease of our own number that we
+    do not hold is that of a predecessor.
+    """
     try:
         words = holder.rsplit("(process ", 1)[1]
-        process, host = words.split(" on ", 1)
+        number, host = words.split(" on ", 1)
+        process = int(number)
         if host.split(",", 1)[0] != socket.gethostname():
             return False
-        os.kill(int(process), 0)
+        if process == os.getpid():
+            return token not in _HELD_HERE
+        os.kill(process, 0)
     except ProcessLookupError:
         return True
     except (IndexError, ValueError, PermissionError):
