@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.audiences.sync import Sync, SyncReport
 from orchestrator.campaigns.advance import Advance
 from orchestrator.campaigns.cleanup import clean_up
+from orchestrator.campaigns.compile import recheck
 from orchestrator.campaigns.due import Occurrence, due
 from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.start import start
@@ -22,6 +23,7 @@ from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
 from orchestrator.sources.load import import_sources
 from orchestrator.store import jobs, runs as store
+from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,7 +138,9 @@ def sync_step(
 def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], report: CycleReport) -> None:
     """Start what is due, and bring every open run as far as it goes."""
     with _recorded(engine, "campaigns", now) as said:
+        waiting = _with_waiting_mails(engine, now)
         for occurrence in _due(engine, now):
+            _decide_waiting(engine, waiting, occurrence.campaign.priority, now)
             try:
                 if not occurrence.missed:
                     stop_if_guarded(engine, occurrence.campaign, now)
@@ -252,6 +256,30 @@ def _guard_of(engine: Engine, run: Run, now: datetime) -> str | None:
     except Refused as guard:
         return str(guard)
     return None
+
+
+def _with_waiting_mails(engine: Engine, now: datetime) -> list[tuple[CampaignDefinition, Run]]:
+    """Open runs with mails that waited for open hours until now, higher priority first."""
+    with engine.database.read() as connection:
+        runs = [
+            run
+            for run in store.open_runs(connection)
+            if run.cancelled_by is None and run.state != RunState.WAITING_APPROVAL
+            if any(moment <= to_epoch(now) for _, _, moment in store.deferred_sends(connection, run.id or 0))
+        ]
+    campaigns = engine.workspace.campaigns
+    found = [(campaigns[run.campaign], run) for run in runs if run.campaign in campaigns]
+    return sorted(found, key=lambda one: (-one[0].priority, one[1].id))
+
+
+def _decide_waiting(
+    engine: Engine, waiting: list[tuple[CampaignDefinition, Run]], priority: int, now: datetime
+) -> None:
+    """Mails that waited are decided before new ones of the same or a lower priority: the cap's last place is theirs."""
+    while waiting and waiting[0][0].priority >= priority:
+        campaign, run = waiting.pop(0)
+        if _guard_of(engine, run, now) is None:
+            recheck(engine.database, engine.settings, campaign, run, now=now)
 
 
 def _due(engine: Engine, now: datetime) -> list[Occurrence]:

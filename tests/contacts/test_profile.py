@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from sqlalchemy import text
+from tests.segments.shop import DAY, NOW, Shop, at, settings
 
 from orchestrator.contacts.measures import OrderFigure
 from orchestrator.contacts.profile import profile_query
 from orchestrator.definitions.values import RfmSettings
 from orchestrator.errors import UsageError
 from orchestrator.segments.members import profiles
-from tests.segments.shop import DAY, NOW, Shop, at, settings
 
 if TYPE_CHECKING:
     from orchestrator.store.database import Database
@@ -34,12 +34,27 @@ def test_values_come_in_peoples_units(database: Database) -> None:
         shop.order(contact, cents, at(NOW) - DAY, channel="web")
     shop.order(contact, 10_00, at(NOW) - DAY, channel="edi")
     shop.write(database)
-    names = ("revenue_total", "avg_order_value_total", "web_share_total", "orders_total", "lead_score", "employees",
-             "annual_revenue", "first_name", "size")  # fmt: skip
+    names = (
+        "revenue_total",
+        "avg_order_value_total",
+        "web_share_total",
+        "orders_total",
+        "lead_score",
+        "employees",
+        "annual_revenue",
+        "first_name",
+        "size",
+    )
     assert profile(database, *names) == {
-        1: dict(zip(names, (Decimal("40.01"), Decimal("10.00"), 0.75, 4, 0.5, 70, Decimal("1234567.89"), None, "medium"), strict=True)),
+        1: dict(
+            zip(
+                names,
+                (Decimal("40.01"), Decimal("10.00"), 0.75, 4, 0.5, 70, Decimal("1234567.89"), None, "medium"),
+                strict=True,
+            )
+        ),
         2: dict(zip(names, (Decimal("0.00"), None, None, 0, None, None, None, "Åsa", None), strict=True)),
-    }  # fmt: skip
+    }
     assert isinstance(profile(database, "orders_total")[1]["orders_total"], int)
 
 
@@ -72,7 +87,7 @@ def test_a_query_reads_the_tables_of_its_questions_and_no_others() -> None:
 
 
 def test_orders_events_and_members_are_read_from_covering_indexes(sqlite_database: Database) -> None:
-    measures = [OrderFigure(figure, "this_year") for figure in ("orders", "revenue", "web_share")]  # type: ignore[arg-type]
+    measures = [OrderFigure(figure, "this_year") for figure in ("orders", "revenue", "web_share")]
     query = profile_query(measures, settings(), now=NOW, dialect="sqlite")
     with sqlite_database.read() as connection:
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {query.sql}"), dict(query.parameters)).all()
@@ -91,15 +106,14 @@ def rfm_by_definition(orders: dict[int, list[tuple[int, int, str]]]) -> dict[int
             figures[contact] = (max(at for at, _, _ in done), len(done), revenue)
     n = len(figures)
     scores = {
-        contact: tuple(
-            5 - 5 * sum(other[part] > mine[part] for other in figures.values()) // n for part in range(3)
-        )
+        contact: tuple(5 - 5 * sum(other[part] > mine[part] for other in figures.values()) // n for part in range(3))
         for contact, mine in figures.items()
     }
     found = {}
     for contact, parts in scores.items():
         share = Decimal(sum(sum(other) > sum(parts) for other in scores.values())) / n
-        tier = "vip" if share < Decimal("0.05") else "gold" if share < Decimal("0.2") else "silver" if share < Decimal("0.5") else "bronze"  # fmt: skip
+        limits = (("vip", "0.05"), ("gold", "0.2"), ("silver", "0.5"))
+        tier = next((name for name, limit in limits if share < Decimal(limit)), "bronze")
         found[contact] = (parts[0], parts[1], parts[2], tier)
     return found
 

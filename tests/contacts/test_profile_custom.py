@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.segments.shop import NOW, Shop, segments, settings
 
 from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.contacts.measures import CustomColumn, ValueType
 from orchestrator.segments.members import holds, profiles
-from tests.segments.shop import NOW, Shop, segments, settings
 
 if TYPE_CHECKING:
     from orchestrator.store.database import Database
@@ -34,9 +34,7 @@ def learned(database: Database, *names: str) -> dict[str, CustomColumn]:
         (["true", "1"], ValueType.TEXT, 0),
     ],
 )
-def test_the_type_is_that_of_all_values(
-    database: Database, values: list[str], type_: ValueType, decimals: int
-) -> None:
+def test_the_type_is_that_of_all_values(database: Database, values: list[str], type_: ValueType, decimals: int) -> None:
     shop = Shop()
     for value in values:
         shop.contact(extra={"thing": value})

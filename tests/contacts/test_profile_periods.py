@@ -43,7 +43,10 @@ def test_other_words_are_no_periods(word: str) -> None:
         period_window(word, NOW, STOCKHOLM)
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.sampled_from(["Europe/Stockholm", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]))  # noqa: DTZ001, E501 - made aware below
+@given(
+    st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.sampled_from(["Europe/Stockholm", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
+)
 def test_this_and_last_meet_at_local_midnight(naive: datetime, name: str) -> None:
     zone = ZoneInfo(name)
     now = naive.replace(tzinfo=zone)

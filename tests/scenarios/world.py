@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -52,6 +53,8 @@ COLUMNS = {
     "events": ("event_id", "contact_id", "kind", "at"),
 }
 KEYS = {"cart_lines": ("cart_id", "product_id"), "order_lines": ("order_id", "product_id")}
+OURS = re.compile(r"co .*\d{8}t\d{6}z \d+$", re.IGNORECASE)
+"""the title of what a run makes"""
 Row = dict[str, Any]
 
 
@@ -154,8 +157,8 @@ class World:
         usual = {"status": "completed", "channel": "web", "total": total, "placed_at": placed_at.isoformat()}
         self.put("orders", **{"order_id": order_id, "contact_id": contact_id, **usual, **row})
 
-    def load(self, now: datetime, *tables: str) -> Result:
-        """Import everything, or the ``tables`` named."""
+    def write_export(self, *tables: str) -> Path:
+        """The CSV files of everything, or of the ``tables`` named."""
         folder = self.root / "export"
         folder.mkdir(exist_ok=True)
         for old in folder.iterdir():
@@ -170,6 +173,11 @@ class World:
                 writer = csv.DictWriter(file, names)
                 writer.writeheader()
                 writer.writerows(self.rows[table].values())
+        return folder
+
+    def load(self, now: datetime, *tables: str) -> Result:
+        """Import everything, or the ``tables`` named."""
+        folder = self.write_export(*tables)
         return self.ok("import", "--csv", str(folder), "--json", now=now)
 
     # -- commands
@@ -227,9 +235,9 @@ class World:
     def leftovers(self) -> list[str]:
         """Drafts and static segments of ours that nobody needs any more."""
         with self.sandbox.opened(writes=False) as (account, _):
-            segments = [one.name for one in account.audiences[AUDIENCE].segments.values() if one.name.startswith("co ")]
-            titles = [one.settings.get("title", "") for one in account.campaigns.values() if one.status == "save"]
-        return segments + [f"draft {title}" for title in titles if title.startswith("co ")]
+            segments = [one.name for one in account.audiences[AUDIENCE].segments.values() if OURS.match(one.name)]
+            drafts = [one.settings.get("title", "") for one in account.campaigns.values() if one.status == "save"]
+        return segments + [f"draft {title}" for title in drafts if OURS.match(title)]
 
 
 FOOTER = '<p><a href="*|UNSUB|*">Unsubscribe</a> *|LIST:COMPANY|* *|LIST:ADDRESS|*</p>'

@@ -17,7 +17,6 @@ from sqlalchemy import insert
 from orchestrator.definitions.values import (
     GuardSettings,
     MailchimpSettings,
-    RfmSettings,
     SegmentDefinition,
     SegmentGuards,
     Settings,
@@ -88,9 +87,16 @@ class Shop:
         if account is None and contact is not None:
             account = self.contacts[contact - 1].get("account")
         return self._add(
-            self.orders, key=f"O{len(self.orders) + 1}", contact=contact, account=account, total_cents=total,
-            placed_at=placed_at, status=status, extra={}, **values,
-        )  # fmt: skip
+            self.orders,
+            key=f"O{len(self.orders) + 1}",
+            contact=contact,
+            account=account,
+            total_cents=total,
+            placed_at=placed_at,
+            status=status,
+            extra={},
+            **values,
+        )
 
     def product(self, key: str, **values: Any) -> int:
         return self._add(self.products, key=key, **{"extra": {}, **values})
@@ -109,9 +115,14 @@ class Shop:
 
     def event(self, contact: int, kind: str, moment: int, **properties: Any) -> int:
         return self._add(
-            self.events, key=f"E{len(self.events) + 1}", contact=contact, kind=kind, at=moment,
-            properties=properties, extra={},
-        )  # fmt: skip
+            self.events,
+            key=f"E{len(self.events) + 1}",
+            contact=contact,
+            kind=kind,
+            at=moment,
+            properties=properties,
+            extra={},
+        )
 
     def login(self, contact: int, moment: int) -> int:
         return self.event(contact, "login", moment)
@@ -172,10 +183,12 @@ class Oracle:
                 return contact.get("country") or account.get("country")
             case "region":
                 country = contact.get("country") or account.get("country")
-                return {"SE": "Europe", "DE": "Europe", "US": "North America", "BR": "South America"}.get(country)
+                return {"SE": "Europe", "DE": "Europe", "US": "North America", "BR": "South America"}.get(str(country))
             case "size":
                 employees = account.get("employees")
-                return None if employees is None else "large" if employees >= 250 else "medium" if employees >= 50 else "small"  # fmt: skip
+                if employees is None:
+                    return None
+                return "large" if employees >= 250 else "medium" if employees >= 50 else "small"
             case "days_since_signup":
                 created = contact.get("created_at")
                 return None if created is None else (now - created) // DAY

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from orchestrator.segments.compile import compile_segments
 from tests.segments.shop import segments
+
+from orchestrator.segments.compile import compile_segments
 
 
 def test_a_cycle_is_reported_once_and_names_its_segments() -> None:
     compiled = compile_segments(
-        segments(a="age > 1 and in_segment('b')", b="in_segment('c')", c="not in_segment('a')", d="in_segment('a')", e="age > 1")
-    )  # fmt: skip
+        segments(
+            a="age > 1 and in_segment('b')",
+            b="in_segment('c')",
+            c="not in_segment('a')",
+            d="in_segment('a')",
+            e="age > 1",
+        )
+    )
     (problem,) = compiled.problems
     assert "a → b → c → a" in problem.message
     assert problem.file == "segments/c.toml"
@@ -61,7 +68,9 @@ def test_fields_and_references_include_those_of_referenced_segments() -> None:
 
 
 def test_references_cannot_be_used_to_grow_without_end() -> None:
-    doubling = {"s0": "age > 1"} | {f"s{n}": f"in_segment('s{n - 1}') or not in_segment('s{n - 1}')" for n in range(1, 25)}
+    doubling = {"s0": "age > 1"} | {
+        f"s{n}": f"in_segment('s{n - 1}') or not in_segment('s{n - 1}')" for n in range(1, 25)
+    }
     compiled = compile_segments(segments(**doubling))
     assert compiled.problems
     assert "too large" in compiled.problems[0].message

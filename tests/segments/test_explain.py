@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.segments.shop import DAY, HOUR, NOW, Shop, at, segments, settings
 
 from orchestrator.errors import UsageError
 from orchestrator.segments.explain import Clause, explain
-from tests.segments.shop import DAY, HOUR, NOW, Shop, at, segments, settings
 
 if TYPE_CHECKING:
     from orchestrator.segments.explain import Explanation
@@ -54,7 +54,9 @@ def test_another_segment_is_a_clause_with_its_membership(database: Database) -> 
     shop = Shop()
     shop.contact()
     shop.write(database)
-    found = explained(database, "C1", rest="not in_segment('hot') and in_segment('any')", hot="lead_score > 5", any="true")
+    found = explained(
+        database, "C1", rest="not in_segment('hot') and in_segment('any')", hot="lead_score > 5", any="true"
+    )
     assert found.member
     assert [clause.text for clause in found.clauses] == ["not in_segment('hot')", "in_segment('any')"]
     assert [clause.value for clause in found.clauses] == [None, True] or found.clauses[1].value is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,36 +10,56 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from sqlalchemy import text
+from tests.segments.shop import DAY, HOUR, NOW, Oracle, Shop, at, segments, settings
 
 from orchestrator.segments.compile import compile_segments
 from orchestrator.segments.members import exact_values, holds
 from orchestrator.segments.truth import truth
 from orchestrator.vocabulary import CartStatus, OrderChannel, OrderStatus
-from tests.segments.shop import DAY, HOUR, NOW, Oracle, Shop, at, segments, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.store.database import Database
 
-PERIODS = ["total", "this_year", "last_year", "this_month", "last_month", "last_1_days", "last_30_days", "last_400_days"]
+PERIODS = [
+    "total",
+    "this_year",
+    "last_year",
+    "this_month",
+    "last_month",
+    "last_1_days",
+    "last_30_days",
+    "last_400_days",
+]
 COUNTS = ["orders", "returns", "logins", "account_orders"]
 NUMBERS = [
-    "employees", "lead_score", "days_since_signup", "days_since_last_order", "days_since_first_order", "cart_items",
-    "cart_lines", "hours_since_cart_change", "hours_since_cart_add", "days_since_login", "account_days_since_last_order",
+    "employees",
+    "lead_score",
+    "days_since_signup",
+    "days_since_last_order",
+    "days_since_first_order",
+    "cart_items",
+    "cart_lines",
+    "hours_since_cart_change",
+    "hours_since_cart_add",
+    "days_since_login",
+    "account_days_since_last_order",
     *(f"{name}_{period}" for name in COUNTS for period in PERIODS),
     *(f"web_share_{period}" for period in PERIODS),
-]  # fmt: skip
+]
 MONEY = [
-    "annual_revenue", "cart_value",
+    "annual_revenue",
+    "cart_value",
     *(f"{name}_{period}" for name in ("revenue", "avg_order_value", "account_revenue") for period in PERIODS),
-]  # fmt: skip
+]
 TEXTS = {
     "region": ["Europe", "North America"],
     "industry": ["Food", "food", "Steel"],
     "role": ["buyer", "Bûcher", "O'Neil"],
     "size": ["small", "large"],
 }
+NAMES = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 Value = Any
 Values = dict[str, Value]
 
@@ -87,15 +108,14 @@ def _compared(sign: str, left: Value, right: Value) -> bool | None:
         return None
     if isinstance(left, float) or isinstance(right, float):
         left, right = float(left), float(right)
-    return {
-        "=": left == right, "!=": left != right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right
-    }[sign]  # fmt: skip
+    compare: Callable[[Value, Value], bool] = getattr(operator, NAMES[sign])
+    return compare(left, right)
 
 
 @st.composite
 def comparisons(draw: st.DrawFn) -> Sentence:
     left, right = draw(operands()), draw(operands())
-    sign = draw(st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
+    sign = draw(st.sampled_from(sorted(NAMES)))
     return Sentence(f"{left[0]} {sign} {right[0]}", lambda v: _compared(sign, left[1](v), right[1](v)))
 
 
@@ -134,7 +154,9 @@ def others(draw: st.DrawFn) -> Sentence:
             f"{left[0]} between {low} and {high}",
             lambda v: None if left[1](v) is None else low <= left[1](v) <= high,
         )
-    return Sentence(f"{left[0]} in ({low}, {high})", lambda v: None if left[1](v) is None else left[1](v) in (low, high))
+    return Sentence(
+        f"{left[0]} in ({low}, {high})", lambda v: None if left[1](v) is None else left[1](v) in (low, high)
+    )
 
 
 def _combined(parts: st.SearchStrategy[Sentence]) -> st.SearchStrategy[Sentence]:
@@ -176,28 +198,39 @@ def random_shop(seed: int) -> Shop:
 
     for _ in range(2):
         shop.account(
-            industry=maybe(TEXTS["industry"]), employees=maybe([10, 50, 250]), country=maybe(["SE", "US"]),
+            industry=maybe(TEXTS["industry"]),
+            employees=maybe([10, 50, 250]),
+            country=maybe(["SE", "US"]),
             annual_revenue_cents=maybe([100, 5_000_00]),
-        )  # fmt: skip
+        )
     products = [shop.product("P1", price_cents=150), shop.product("P2")]
     for _ in range(6):
         contact = shop.contact(
-            account=maybe([1, 2]), country=maybe(["DE", "BR", "AQ"]), role=maybe(TEXTS["role"]),
-            lead_score=maybe([0.1, 0.7, 3.0]), created_at=maybe([now - DAY, now - 40 * DAY - 7, now]),
-        )  # fmt: skip
+            account=maybe([1, 2]),
+            country=maybe(["DE", "BR", "AQ"]),
+            role=maybe(TEXTS["role"]),
+            lead_score=maybe([0.1, 0.7, 3.0]),
+            created_at=maybe([now - DAY, now - 40 * DAY - 7, now]),
+        )
         for _ in range(chance.randrange(4)):
             status = chance.choice([*OrderStatus, OrderStatus.COMPLETED])
             cents = chance.choice([1, 10, 33_33, 100_00])
             shop.order(
-                contact, -cents if status == "returned" else cents, chance.choice(moments), status.value,
+                contact,
+                -cents if status == "returned" else cents,
+                chance.choice(moments),
+                status.value,
                 channel=maybe([channel.value for channel in OrderChannel]),
-            )  # fmt: skip
+            )
         for _ in range(chance.randrange(3)):
             lines = [(p, chance.choice([1, 16]), maybe([0, 99])) for p in products if chance.random() < 0.7]
             shop.cart(
-                contact, lines, status=chance.choice([*CartStatus, CartStatus.OPEN]).value,
-                modified_at=maybe(moments), last_added_at=maybe(moments),
-            )  # fmt: skip
+                contact,
+                lines,
+                status=chance.choice([*CartStatus, CartStatus.OPEN]).value,
+                modified_at=maybe(moments),
+                last_added_at=maybe(moments),
+            )
         for _ in range(chance.randrange(4)):
             shop.event(contact, chance.choice(["login", "login", "page_view"]), chance.choice(moments))
     return shop
@@ -218,9 +251,7 @@ def test_random_conditions_mean_the_same_everywhere(database: Database, seed: in
     assert not compiled.problems
     everybody = [contact["id"] for contact in shop.contacts]
     oracle = Oracle(shop, NOW)
-    values = {
-        number: {name: oracle.value(number, name) for name in [*NUMBERS, *MONEY, *TEXTS]} for number in everybody
-    }
+    values = {number: {name: oracle.value(number, name) for name in [*NUMBERS, *MONEY, *TEXTS]} for number in everybody}
     with database.read() as connection:
         for name, sentence in zip(written, sentences, strict=True):
             expected = {number for number in everybody if sentence.judge(values[number]) is True}

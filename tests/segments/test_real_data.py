@@ -44,8 +44,9 @@ PER_CUSTOMER = """
             coalesce(sum(total) filter (date_trunc('year', placed) = date_trunc('year', moment) - interval 1 year), 0)
                 last_year,
             coalesce(sum(total) filter (placed >= date_trunc('month', moment) and placed < moment), 0) this_month,
-            coalesce(sum(total) filter (date_trunc('month', placed) = date_trunc('month', moment) - interval 1 month), 0)
-                last_month,
+            coalesce(
+                sum(total) filter (date_trunc('month', placed) = date_trunc('month', moment) - interval 1 month), 0
+            ) last_month,
             coalesce(sum(total) filter (placed >= moment - interval 91 day and placed < moment), 0) three_months,
             coalesce(sum(total) filter (placed >= moment - interval 182 day and placed < moment), 0) six_months,
             count(*) filter (status = 'completed' and placed >= moment - interval 365 day and placed < moment) in_year

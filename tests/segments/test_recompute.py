@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
+from tests.segments.shop import DAY, NOW, Shop, at, segment, segments, settings, unguarded
 
 from orchestrator.definitions.values import GuardSettings, SegmentGuards
 from orchestrator.errors import UsageError
 from orchestrator.segments.evaluate import members_at, read_members, recompute
-from tests.segments.shop import DAY, NOW, Shop, at, segment, segments, settings, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -200,7 +200,9 @@ def test_what_is_taken_back_at_the_same_moment_never_happened(database: Database
 GUARDS = GuardSettings(max_leave_share=0.3, max_grow_factor=3.0, min_size=10)
 
 
-def guarded(database: Database, wanted: Mapping[str, SegmentDefinition], now: datetime, *, force: bool = False) -> Recompute:
+def guarded(
+    database: Database, wanted: Mapping[str, SegmentDefinition], now: datetime, *, force: bool = False
+) -> Recompute:
     return recompute(database, settings(guards=GUARDS), wanted, now=now, force=force)
 
 
@@ -309,7 +311,9 @@ def test_a_failure_leaves_everything_as_it_was(sqlite_database: Database) -> Non
     run(sqlite_database, hot, NOW)
     rescore(sqlite_database, {1: 9})
     with sqlite_database.write() as connection:
-        connection.execute(text("CREATE TRIGGER no BEFORE INSERT ON membership_mask BEGIN SELECT RAISE(ABORT, 'no'); END"))
+        connection.execute(
+            text("CREATE TRIGGER no BEFORE INSERT ON membership_mask BEGIN SELECT RAISE(ABORT, 'no'); END")
+        )
     with pytest.raises(Exception, match="no"):
         run(sqlite_database, hot, NOW + HOUR)
     assert log(sqlite_database) == []

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.segments.shop import DAY, HOUR, NOW, STOCKHOLM, Shop, at, segments, settings
 
 from orchestrator.segments.members import holds
-from tests.segments.shop import DAY, HOUR, NOW, STOCKHOLM, Shop, at, segments, settings
 
 if TYPE_CHECKING:
     from orchestrator.store.database import Database
@@ -22,7 +22,9 @@ and days_since_login >= 14
 """
 
 
-def members(database: Database, where: str, contacts: int, *, now: datetime = NOW, zone: ZoneInfo = STOCKHOLM) -> set[int]:
+def members(
+    database: Database, where: str, contacts: int, *, now: datetime = NOW, zone: ZoneInfo = STOCKHOLM
+) -> set[int]:
     """Ids of the contacts 1 … n that satisfy a condition."""
     with database.read() as connection:
         return holds(
@@ -151,9 +153,7 @@ def test_being_in_another_segment_is_never_unknown(database: Database) -> None:
     shop.write(database)
     both = segments(hot="lead_score > 5", rest="not in_segment('hot')", all="in_segment('hot') or in_segment('rest')")
     with database.read() as connection:
-        found = {
-            name: holds(connection, settings(), both, name, now=NOW, contacts=[1, 2]) for name in ("rest", "all")
-        }
+        found = {name: holds(connection, settings(), both, name, now=NOW, contacts=[1, 2]) for name in ("rest", "all")}
     assert found == {"rest": {1}, "all": {1, 2}}
 
 
@@ -219,7 +219,9 @@ def test_carts_that_are_not_open_do_not_count_and_open_ones_are_taken_together(d
     shop = Shop()
     pump, valve = shop.product("P", price_cents=250), shop.product("V")
     contact = shop.contact()
-    shop.cart(contact, [(pump, 2, 300), (valve, 1, None)], modified_at=at(NOW) - 5 * HOUR, last_added_at=at(NOW) - 9 * HOUR)
+    shop.cart(
+        contact, [(pump, 2, 300), (valve, 1, None)], modified_at=at(NOW) - 5 * HOUR, last_added_at=at(NOW) - 9 * HOUR
+    )
     shop.cart(contact, [(pump, 4, None)], modified_at=at(NOW) - 4 * HOUR - 1)
     shop.cart(contact, [(pump, 90, 100)], modified_at=at(NOW) - HOUR, status="ordered")
     shop.cart(shop.contact(), [(pump, 90, 100)], status="emptied")
@@ -232,7 +234,20 @@ def test_carts_that_are_not_open_do_not_count_and_open_ones_are_taken_together(d
 
 
 def test_like_does_not_mind_case_in_any_alphabet_and_equality_does(database: Database) -> None:
-    names = ["Émile", "émile", "EMIL", "Ωmega", "ГАЛИНА", "50%", "a_b", "axb", "line\nbreak", "[x]*?", "Straße", "O'Neil"]
+    names = [
+        "Émile",
+        "émile",
+        "EMIL",
+        "Ωmega",
+        "ГАЛИНА",
+        "50%",
+        "a_b",
+        "axb",
+        "line\nbreak",
+        "[x]*?",
+        "Straße",
+        "O'Neil",
+    ]
     shop = Shop()
     for name in names:
         shop.contact(first_name=name)

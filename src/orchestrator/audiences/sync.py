@@ -8,15 +8,16 @@ news are read again and the difference is taken anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from orchestrator.audiences.at_once import at_once
 from orchestrator.audiences.payload import member_write, payload
 from orchestrator.audiences.pull import pull
+from orchestrator.audiences.tags import TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
-from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer, SegmentAnswer
+from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer
 from orchestrator.segments.members import profiles
 from orchestrator.store import audience as store
 from orchestrator.store.audience import WORD_BITS
@@ -31,14 +32,8 @@ if TYPE_CHECKING:
     from orchestrator.store.audience import KnownMember
     from orchestrator.store.database import Database
 
-Work = TypeVar("Work")
-Answer = TypeVar("Answer")
-
 PASSES = 3
 """how often the difference is taken anew after calls whose outcome stayed unknown"""
-
-GONE = SegmentAnswer(frozenset(), frozenset(), {})
-"""somebody deleted the tag at the provider"""
 
 REFUSED_FOR_GOOD = {
     Refusal.COMPLIANCE: MemberStatus.UNSUBSCRIBED,
@@ -101,10 +96,8 @@ class Sync:
         self._report = SyncReport()
         with database.read() as connection:
             bits = store.segment_bits(connection)
-        self._synced = {name: bits[name] for name, segment in segments.items() if segment.sync and name in bits}
-        """segment name -> (id, bit) of those carried as tags"""
-        self._there: dict[str, int] | None = None
-        """tags at the provider by name, once they were listed"""
+        self._synced = {name: bits[name][1] for name, segment in segments.items() if segment.sync and name in bits}
+        """segment name -> bit of those carried as tags"""
         self._kept = [bits[name][1] for name in kept if name in bits]
 
     def run(self) -> SyncReport:
@@ -112,7 +105,6 @@ class Sync:
         before = self._gateway.calls
         for _ in range(PASSES):
             self._report.unknown = 0
-            self._there = None
             pull(self._database, self._gateway)
             self._move()
             self._unsubscribe()
@@ -177,10 +169,10 @@ class Sync:
             if not wanted:
                 continue
             texts = self._payloads(wanted)
-            tags = self._tags(wanted) if new else {}
+            tags = self._tags([known for known in wanted if known.payload is None])
             for known in wanted:
-                text = texts[known.contact]
-                if text not in {known.payload if not new else None, known.refused_payload}:
+                text = texts.get(known.contact)  # none for a contact who, as of now, is yet to come
+                if text is not None and text not in {known.payload, known.refused_payload}:
                     yield _Owed(
                         known.contact, known.key, known.email, known.email_key, text, tags.get(known.contact, ())
                     )
@@ -193,23 +185,17 @@ class Sync:
             rows = profiles(
                 connection, self._settings, names, now=self._now, contacts=[known.contact for known in wanted]
             )
-            texts = {
+            return {
                 contact: payload(languages[contact], {tag: values[name] for tag, name in fields.items()})
                 for contact, values in rows
             }
-        for known in wanted:
-            # not yet there as of `now`: a contact from the future has nothing but its language
-            texts.setdefault(known.contact, payload(known.language, dict.fromkeys(fields)))
-        return texts
 
     def _tags(self, wanted: list[KnownMember]) -> dict[int, tuple[str, ...]]:
         with self._database.read() as connection:
             masks = store.masks(connection, [known.contact for known in wanted])
         return {
             contact: tuple(
-                name
-                for name, (_, bit) in self._synced.items()
-                if words.get(bit // WORD_BITS, 0) >> (bit % WORD_BITS) & 1
+                name for name, bit in self._synced.items() if words.get(bit // WORD_BITS, 0) >> (bit % WORD_BITS) & 1
             )
             for contact, words in masks.items()
         }
@@ -219,7 +205,7 @@ class Sync:
             self._check()
             return call([member_write(row.email, row.payload, row.tags) for row in rows])
 
-        for rows, answer in self._at_once(_batches(owed), ask):
+        for rows, answer in at_once(self._settings.mailchimp.connections, _batches(owed), ask):
             if answer is None:
                 self._report.unknown += 1
                 continue
@@ -235,9 +221,9 @@ class Sync:
         )
         if step == "add":
             self._report.added += len(done)
-            self._settle_shown_tags(done, answer)
         else:
             self._report.updated += len(done)
+        self._settle_shown_tags(done, answer)
         refused = [(by_address[one.email.lower()], one) for one in answer.refused if one.email.lower() in by_address]
         for row, refusal in refused:
             self._settle_refusal(row, refusal)
@@ -245,17 +231,20 @@ class Sync:
             self._read_back(by_address[address].key, by_address[address].email)
 
     def _settle_shown_tags(self, done: list[_Owed], answer: MembersAnswer) -> None:
-        """Tags sent with an addition count only where the answer shows them."""
+        """Tags count only where the answer shows them: those sent along, and those that a member had before.
+
+        A member who had one and is not in the segment loses it by the difference that follows.
+        """
         shown: dict[str, list[int]] = defaultdict(list)
         for row in done:
             there = answer.tags.get(row.email_key, frozenset())
-            for tag in row.tags:
-                if tag.lower() in there:
-                    shown[tag].append(row.contact)
-        for tag, contacts in shown.items():
-            bit = self._synced[tag][1]
-            store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=contacts, removed=())
-            self._report.tagged[tag] += len(contacts)
+            for name in self._synced:
+                if name.lower() in there:
+                    shown[name].append(row.contact)
+                    self._report.tagged[name] += name in row.tags
+        for name, contacts in shown.items():
+            word, bit = divmod(self._synced[name], WORD_BITS)
+            store.record_tags(self._database, word, bit, added=contacts, removed=())
 
     def _settle_refusal(self, row: _Owed, refused: MemberRefusal) -> None:
         if refused.refusal == Refusal.EXISTS:
@@ -296,139 +285,20 @@ class Sync:
     # -- tags
 
     def _tag(self) -> None:
-        words = {bit // WORD_BITS for _, bit in self._synced.values()} or {0}
-        with self._database.read() as connection:
-            bits = store.segment_bits(connection)
-            remote = store.remote_tags(connection)
-            words |= {bit // WORD_BITS for _, bit in bits.values()}
-        for word in sorted(words):
-            self._tag_word(word, {bit: (name, identity) for name, (identity, bit) in bits.items()}, remote)
-
-    def _tag_word(self, word: int, names: Mapping[int, tuple[str, int]], remote: dict[int, int]) -> None:
-        synced = sum(1 << bit % WORD_BITS for _, bit in self._synced.values() if bit // WORD_BITS == word)
-        left_alone = sum(1 << bit % WORD_BITS for bit in self._kept if bit // WORD_BITS == word)
-
-        def changes() -> Iterator[_TagChange]:
-            owed: dict[int, _TagChange] = {}
-            for page in store.tag_differences(self._database, word, synced, left_alone):
-                for row in page:
-                    for bit in _bits(row.missing | row.surplus):
-                        change = owed.setdefault(bit, _TagChange(bit, {}, {}))
-                        (change.add if row.missing >> bit & 1 else change.remove)[row.email.lower()] = row.contact
-                        if max(len(change.add), len(change.remove)) == BATCH:
-                            yield owed.pop(bit)
-            yield from owed.values()
-
-        def ask(change: _TagChange) -> SegmentAnswer:
-            self._check()
-            tag = remote[names[word * WORD_BITS + change.bit][1]]
-            try:
-                return self._gateway.change_segment(tag, list(change.add), list(change.remove))
-            except NotAtProvider:
-                return GONE
-
-        ready = (change for change in changes() if self._ensure_tag(word, change, names, remote))
-        for change, answer in self._at_once(ready, ask):
-            name, identity = names[word * WORD_BITS + change.bit]
-            if answer is None:
-                self._report.unknown += 1
-                continue
-            if answer is GONE:
-                remote.pop(identity, None)
-                store.forget_remote_tag(self._database, identity, word * WORD_BITS + change.bit)
-                self._report.unknown += 1  # one more pass makes it again
-                continue
-            added = [contact for address, contact in change.add.items() if address in answer.added]
-            removed = [contact for address, contact in change.remove.items() if address in answer.removed]
-            store.record_tags(self._database, word, change.bit, added=added, removed=removed)
-            if added:
-                self._report.tagged[name] += len(added)
-            if removed:
-                self._report.untagged[name] += len(removed)
-            for address in (set(change.add) - answer.added) | (set(change.remove) - answer.removed):
-                self._read_status(address)
-            self._progress("tag", len(added) + len(removed))
-
-    def _read_status(self, address: str) -> None:
-        """A tag was not taken: most often the member opted out a moment ago."""
-        member = self._gateway.member(address)
-        store.record_status(
-            self._database, address, member.status if member else None, member.last_changed if member else None
-        )
-
-    def _ensure_tag(
-        self, word: int, change: _TagChange, names: Mapping[int, tuple[str, int]], remote: dict[int, int]
-    ) -> bool:
-        """The tag's static segment exists, made now if need be. False: its making ended unknown."""
-        name, identity = names[word * WORD_BITS + change.bit]
-        if identity in remote:
-            return True
-        if self._there is None:
-            self._there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
-        found = self._there.get(name.lower())
-        if found is not None:
-            remote[identity] = found
-            store.record_remote_tag(self._database, identity, found)
-            self._adopt(found, word, change.bit)
-            return True
-        if not change.add:
-            store.record_tags(self._database, word, change.bit, added=(), removed=list(change.remove.values()))
-            return False
-        self._check()
-        try:
-            remote[identity] = self._gateway.create_segment(name).id
-        except OutcomeUnknown:
-            self._report.unknown += 1
-            return False
-        store.record_remote_tag(self._database, identity, remote[identity])
-        return True
-
-    def _adopt(self, tag: int, word: int, bit: int) -> None:
-        """A tag of that name is there already, ours from an interrupted call or a person's: learn who carries it.
-
-        Carriers who are contacts of ours and no members of the segment lose it in the next pass; strangers keep it.
-        """
-        carriers = iter(self._gateway.segment_members(tag))
-        while chunk := list(islice(carriers, BATCH)):
-            contacts = store.contacts_of(self._database, chunk)
-            store.record_tags(self._database, word, bit, added=contacts, removed=())
-            if contacts:
-                self._report.unknown += 1
-
-    # -- several calls at once, answers recorded one after the other
-
-    def _at_once(self, work: Iterable[Work], ask: Callable[[Work], Answer]) -> Iterator[tuple[Work, Answer | None]]:
-        """Each piece of work with its answer; None: the outcome is unknown."""
-        connections = self._settings.mailchimp.connections
-        with ThreadPoolExecutor(connections) as pool:
-            running: dict[Future[Answer], Work] = {}
-            source = iter(work)
-            exhausted = False
-            while running or not exhausted:
-                while not exhausted and len(running) < 2 * connections:
-                    piece = next(source, None)
-                    if piece is None:
-                        exhausted = True
-                    else:
-                        running[pool.submit(ask, piece)] = piece
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    piece = running.pop(future)
-                    try:
-                        yield piece, future.result()
-                    except OutcomeUnknown:
-                        yield piece, None
-
-
-@dataclass(frozen=True, slots=True)
-class _TagChange:
-    """Up to 500 additions and 500 removals of one tag: address -> contact."""
-
-    bit: int
-    """within the word"""
-    add: dict[str, int]
-    remove: dict[str, int]
+        found = TagSync(
+            self._database,
+            self._gateway,
+            synced=self._synced,
+            kept=self._kept,
+            connections=self._settings.mailchimp.connections,
+            check=self._check,
+            progress=self._progress,
+        ).run()
+        for name, count in found.tagged.items():
+            self._report.tagged[name] += count
+        for name, count in found.untagged.items():
+            self._report.untagged[name] += count
+        self._report.unknown += found.unknown
 
 
 def _is_new(known: KnownMember) -> bool:
@@ -439,10 +309,3 @@ def _batches(rows: Iterable[_Owed]) -> Iterator[list[_Owed]]:
     source = iter(rows)
     while chunk := list(islice(source, BATCH)):
         yield chunk
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low

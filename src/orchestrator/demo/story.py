@@ -6,14 +6,13 @@ before nine, the second after the newsletter's hour, the third on Tuesday.
 
 from __future__ import annotations
 
-import csv
 import re
 import signal
 import threading
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.cycle import CycleReport, import_step, may_act, whole_cycle
+from orchestrator.cycle import CycleReport, may_act, whole_cycle
 from orchestrator.demo.generator import write_wholesaler
 from orchestrator.engine import Engine, open_engine
 from orchestrator.sandbox.server import Sandbox

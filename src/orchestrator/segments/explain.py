@@ -56,9 +56,10 @@ def explain(
     """Explain one contact, by the source's key. Raises UsageError where it did not exist at ``now``."""
     segment = compiled_segment(connection, segments, name)
     contacts = connection.scalars(text("SELECT id FROM contact WHERE key = :key"), {"key": contact_id}).all()
-    for _, values in exact_values(connection, settings, segment.fields, now=now, contacts=contacts):
-        return explain_condition(segment.condition, values)
-    raise UsageError(f'There is no contact "{contact_id}" at {now.isoformat()}.')
+    found = list(exact_values(connection, settings, segment.fields, now=now, contacts=contacts))
+    if not found:
+        raise UsageError(f'There is no contact "{contact_id}" at {now.isoformat()}.')
+    return explain_condition(segment.condition, found[0][1])
 
 
 def explain_condition(condition: Condition, values: Mapping[Measure, Exact]) -> Explanation:

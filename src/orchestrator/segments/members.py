@@ -71,8 +71,9 @@ def read_members(connection: Connection, name: str) -> Iterator[Member]:
         },
         execution_options=STREAMED,
     )
-    for key, email, since in rows:
-        yield Member(key, email, from_epoch(since))
+    with rows:
+        for key, email, since in rows:
+            yield Member(key, email, from_epoch(since))
 
 
 def members_as_of(
@@ -113,8 +114,9 @@ def members_as_of(
         parameters,
         execution_options=STREAMED,
     )
-    for key, email, since in rows:
-        yield Member(key, email, now if since is None else from_epoch(since))
+    with rows:
+        for key, email, since in rows:
+            yield Member(key, email, now if since is None else from_epoch(since))
 
 
 def members_at(
@@ -191,12 +193,11 @@ def exact_values(
     types = {field.measure: field.type for field in fields}
     for chunk in [None] if contacts is None else _chunks(contacts):
         query = profile_query(types, settings, now=now, dialect=connection.dialect.name, contacts=chunk)
-        rows = connection.execute(text(query.sql), dict(query.parameters), execution_options=STREAMED)
-        for row in rows.mappings():
-            yield (
-                row["contact"],
-                {measure: exact(query.columns[measure], type_, row) for measure, type_ in types.items()},
-            )
+        options = STREAMED if chunk is None else {}
+        with connection.execute(text(query.sql), dict(query.parameters), execution_options=options) as rows:
+            for row in rows.mappings():
+                answers = {measure: exact(query.columns[measure], type_, row) for measure, type_ in types.items()}
+                yield row["contact"], answers
 
 
 def compiled_segment(connection: Connection, segments: Mapping[str, SegmentDefinition], name: str) -> CompiledSegment:

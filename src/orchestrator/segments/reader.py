@@ -154,7 +154,10 @@ class TreeReader:
 
     def _meaning(self, node: exp.Column) -> Field | InSegment:
         self._check_parts(node.this)
-        return self.words.meanings[int(node.name.removeprefix("v"))]
+        number = node.name.removeprefix("v")
+        if not number.isdigit():  # sqlglot takes some keywords for names where no other reading is left
+            raise _Refused(node, f'"{node.name}" is not expected here')
+        return self.words.meanings[int(number)]
 
     def _negative(self, node: exp.Neg) -> Operand:
         operand = self._operand(node.this)

@@ -348,6 +348,14 @@ def record_remote_tag(database: Database, segment: int, remote_id: int) -> None:
         )
 
 
+def is_carried(database: Database, bit: int) -> bool:
+    """Does any contact carry the tag, as far as we were told?"""
+    query = text("SELECT 1 FROM tag_mask WHERE word = :word AND (mask & :flag) <> 0 LIMIT 1")
+    with database.read() as connection:
+        values = {"word": bit // WORD_BITS, "flag": 1 << (bit % WORD_BITS)}
+        return connection.execute(query, values).first() is not None
+
+
 def forget_remote_tag(database: Database, segment: int, bit: int) -> None:
     """The tag is gone at the provider: nobody carries it any more."""
     with database.write() as connection:

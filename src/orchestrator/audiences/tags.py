@@ -1,0 +1,189 @@
+"""Memberships become tags: for each segment the difference to what the provider confirmed, added and removed.
+
+A tag is a static segment of the segment's name. One that is there already, from an interrupted call or by a person, is
+taken over; carriers who are strangers to us keep it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from orchestrator.audiences.at_once import at_once
+from orchestrator.errors import NotAtProvider, OutcomeUnknown
+from orchestrator.gateway import BATCH, SegmentAnswer
+from orchestrator.store import audience as store
+from orchestrator.store.audience import WORD_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from orchestrator.gateway import EmailGateway
+    from orchestrator.store.database import Database
+
+GONE = SegmentAnswer(frozenset(), frozenset(), {})
+"""somebody deleted the tag at the provider"""
+
+
+@dataclass(slots=True)
+class TagReport:
+    """Members tagged and untagged, by segment."""
+
+    tagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    untagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    unknown: int = 0
+    """what another pass has to look at"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Up to 500 additions and 500 removals of one tag: address -> contact."""
+
+    name: str
+    segment: int
+    bit: int
+    """over all words"""
+    add: dict[str, int] = field(default_factory=dict)
+    remove: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_full(self) -> bool:
+        return max(len(self.add), len(self.remove)) == BATCH
+
+
+class TagSync:
+    """One pass over the tags of an audience."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: EmailGateway,
+        *,
+        synced: dict[str, int],
+        kept: list[int],
+        connections: int,
+        check: Callable[[], None],
+        progress: Callable[[str, int], None],
+    ) -> None:
+        """``synced``: segment -> bit of those carried as tags; ``kept``: bits of which nothing is changed."""
+        self._database = database
+        self._gateway = gateway
+        self._synced = synced
+        self._kept = kept
+        self._connections = connections
+        self._check = check
+        self._progress = progress
+        self._report = TagReport()
+        with database.read() as connection:
+            self._names = {bit: (name, identity) for name, (identity, bit) in store.segment_bits(connection).items()}
+            self._remote = store.remote_tags(connection)
+        self._there: dict[str, int] | None = None
+        """tags at the provider by name, once they were listed"""
+
+    def run(self) -> TagReport:
+        """Write every difference."""
+        ready = (change for change in self._changes() if self._ensure(change))
+        for change, answer in at_once(self._connections, ready, self._ask):
+            if answer is None:
+                self._report.unknown += 1
+            elif answer is GONE:
+                self._remote.pop(change.segment, None)
+                store.forget_remote_tag(self._database, change.segment, change.bit)
+                self._report.unknown += 1  # one more pass makes it again
+            else:
+                self._settle(change, answer)
+        return self._report
+
+    def _changes(self) -> Iterator[_Change]:
+        for word in sorted({bit // WORD_BITS for bit in self._names}):
+            owed: dict[int, _Change] = {}
+            for contact, address, bit, missing in self._differences(word):
+                change = owed.get(bit)
+                if change is None:
+                    change = owed[bit] = _Change(*self._names[bit], bit)
+                (change.add if missing else change.remove)[address] = contact
+                if change.is_full:
+                    yield owed.pop(bit)
+            yield from owed.values()
+
+    def _differences(self, word: int) -> Iterator[tuple[int, str, int, bool]]:
+        """(contact, address, bit, missing or surplus)."""
+        synced = _mask(word, self._synced.values())
+        for page in store.tag_differences(self._database, word, synced, _mask(word, self._kept)):
+            for row in page:
+                for bit in _bits(row.missing | row.surplus):
+                    yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)
+
+    def _ask(self, change: _Change) -> SegmentAnswer:
+        self._check()
+        try:
+            return self._gateway.change_segment(self._remote[change.segment], list(change.add), list(change.remove))
+        except NotAtProvider:
+            return GONE
+
+    def _settle(self, change: _Change, answer: SegmentAnswer) -> None:
+        added = [contact for address, contact in change.add.items() if address in answer.added]
+        removed = [contact for address, contact in change.remove.items() if address in answer.removed]
+        self._record(change.bit, added, removed)
+        if added:
+            self._report.tagged[change.name] += len(added)
+        if removed:
+            self._report.untagged[change.name] += len(removed)
+        for address in (change.add.keys() - answer.added) | (change.remove.keys() - answer.removed):
+            self._read_status(address)
+        self._progress("tag", len(added) + len(removed))
+
+    def _read_status(self, address: str) -> None:
+        """A tag was not taken: most often the member opted out a moment ago."""
+        member = self._gateway.member(address)
+        store.record_status(
+            self._database, address, member.status if member else None, member.last_changed if member else None
+        )
+
+    def _ensure(self, change: _Change) -> bool:
+        """The tag's static segment exists, made now if need be. False: there is nothing to change in it now."""
+        if change.segment in self._remote:
+            return True
+        if self._there is None:
+            self._there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
+        found = self._there.get(change.name.lower())
+        if found is None and not change.add:
+            self._record(change.bit, [], list(change.remove.values()))
+            return False
+        if found is None:
+            self._check()
+            try:
+                found = self._gateway.create_segment(change.name).id
+            except OutcomeUnknown:
+                self._report.unknown += 1
+                return False
+        elif not store.is_carried(self._database, change.bit):
+            self._adopt(found, change.bit)
+        self._remote[change.segment] = found
+        store.record_remote_tag(self._database, change.segment, found)
+        return True
+
+    def _adopt(self, tag: int, bit: int) -> None:
+        """A tag that we never gave to anybody is there: learn which of our contacts carry it."""
+        carriers = iter(self._gateway.segment_members(tag))
+        while chunk := list(islice(carriers, BATCH)):
+            contacts = store.contacts_of(self._database, chunk)
+            self._record(bit, contacts, [])
+            if contacts:
+                self._report.unknown += 1  # one more pass takes it from those who are no members
+
+    def _record(self, bit: int, added: list[int], removed: list[int]) -> None:
+        store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=added, removed=removed)
+
+
+def _mask(word: int, bits: Iterable[int]) -> int:
+    return sum(1 << bit % WORD_BITS for bit in bits if bit // WORD_BITS == word)
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

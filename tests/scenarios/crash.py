@@ -1,0 +1,71 @@
+"""Pulling the plug: every HTTP request and every commit of a process, and a death before or after any of them.
+
+    with plug(at=17) as events:
+        world.cycle(NOW)          # raises Crash
+
+After the crash nothing of that process gets through any more: no request, no commit, no giving back of a lease.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+import requests
+
+from orchestrator.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
+
+
+class Crash(BaseException):
+    """The process is gone. No handler of the product catches this."""
+
+
+class Plug:
+    """Counts the moments at which a process may die, and lets it die at one of them. ``at``: from 1; 0: never."""
+
+    def __init__(self, at: int) -> None:
+        self.moments: list[str] = []
+        self._at = at
+        self._dead = False
+        self._lock = threading.Lock()
+
+    def reach(self, moment: str) -> None:
+        """One of these moments. Raises Crash from the fatal one on."""
+        with self._lock:
+            if not self._dead:
+                self.moments.append(moment)
+                self._dead = len(self.moments) == self._at
+            if self._dead:
+                raise Crash(moment)
+
+
+@contextmanager
+def plugged(at: int = 0) -> Iterator[Plug]:
+    """Within the block the process dies at its moment ``at``."""
+    plug = Plug(at)
+    request, write = requests.Session.request, Database.write
+
+    def requesting(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+        what = f"{method} {urlsplit(url).path}"
+        plug.reach(f"before {what}")
+        answer = request(session, method, url, **options)
+        plug.reach(f"after {what}")
+        return answer
+
+    @contextmanager
+    def writing(database: Database) -> Iterator[Connection]:
+        with write(database) as connection:
+            yield connection
+            plug.reach("before commit")
+        plug.reach("after commit")
+
+    with mock.patch.object(requests.Session, "request", requesting), mock.patch.object(Database, "write", writing):
+        yield plug
