@@ -6,24 +6,25 @@ the last command printed there, blanks aside.
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING
 
 import pytest
 import requests
+from tests.readme_tables import README, TABLES, names_in, rewritten
 
 from orchestrator.cli.main import command_names, run
-from tests.readme_tables import README, TABLES, names_in, rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 REPOSITORY = README.parent
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -215,3 +216,36 @@ def test_the_architecture_names_every_package_and_module_of_the_top() -> None:
 def test_the_architecture_names_nothing_that_is_not_there() -> None:
     for path in re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:\.py|/))`", text_of("ARCHITECTURE.md")):
         assert (PACKAGES / path).exists() or (REPOSITORY / path).exists(), path
+
+
+def test_packages_import_only_what_stands_further_down_in_the_architecture() -> None:
+    drawing = text_of("ARCHITECTURE.md").split("## Dependencies point down")[1].split("```")[1]
+    height = {name: -row for row, line in enumerate(drawing.splitlines()) for name in line.split()}
+    upwards = [
+        f"{path.relative_to(PACKAGES)}: {there}"
+        for path in PACKAGES.rglob("*.py")
+        for there in _imported(path)
+        if (here := _package(path)) in height and there != here and height[there] >= height[here]
+    ]
+    assert upwards == []
+
+
+def test_one_package_knows_the_provider_and_the_sandbox_knows_nothing_of_ours() -> None:
+    imports = {path: _imported(path) for path in PACKAGES.rglob("*.py")}
+    assert {_package(path) for path, there in imports.items() if "mailchimp" in there} <= {"mailchimp", "engine"}
+    assert {_package(path) for path, there in imports.items() if "sandbox" in there} <= {"sandbox", "cli", "demo"}
+    assert {there for path, found in imports.items() if _package(path) == "sandbox" for there in found} <= {"sandbox"}
+
+
+def _package(path: Path) -> str:
+    return path.relative_to(PACKAGES).parts[0].removesuffix(".py")
+
+
+def _imported(path: Path) -> set[str]:
+    """Our packages that a module imports, for its types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "orchestrator":
+            words = [*node.module.split(".")[1:], *(one.name for one in node.names)]
+            found.add(words[0])
+    return found - {"__version__"}

@@ -38,7 +38,7 @@ LIMITS = Limits(2, timedelta(days=7), (time(20), time(7)), business_days=True)
 EASTER = datetime(2026, 3, 30, 6, 30, tzinfo=UTC)
 """the Monday before: two holidays, a weekend and the end of summer time's first week lie ahead"""
 NAMES = ['Anna "Ann"', "O'Brien & Söhne", "*|EMAIL|*", "Zoë <b>", "", "Łukasz", "Ada", "Bo {{ 7*7 }}"]
-ZONES = ["", "Europe/Stockholm", "America/New_York", "Asia/Tokyo", "Not/AZone"]
+ZONES = ["", "Europe/Stockholm", "America/New_York", "Asia/Tokyo"]
 
 
 def cart_subject(facts: Facts, who: str, now: datetime) -> str:
@@ -59,6 +59,11 @@ def greeting(facts: Facts, who: str, _now: datetime) -> list[str]:
 
 def fixed(words: str) -> object:
     return lambda _facts, _who, _now: words
+
+
+def as_written(text: str) -> str:
+    """Without what keeps Mailchimp from taking a customer's ``*|NAME|*`` for a merge tag, and ``<b>`` for HTML."""
+    return text.replace("\u2060", "").replace("* |", "*|").replace("| *", "|*").replace("‹", "<").replace("›", ">")
 
 
 CAMPAIGNS = [
@@ -194,10 +199,11 @@ class Shop:
         assert sorted(found) == sorted((mail.campaign, addresses[mail.contact]) for mail in expected)
         for mail in expected:
             delivered = found[mail.campaign, addresses[mail.contact]]
-            assert delivered.subject == mail.subject
-            place = 0
+            assert as_written(delivered.subject) == mail.subject
+            words, place = as_written(delivered.text), 0
             for sentence in mail.sentences:
-                place = delivered.text.index(sentence, place) + len(sentence)
+                assert sentence in words[place:]
+                place = words.index(sentence, place) + len(sentence)
         for campaign in CAMPAIGNS:
             wanted = [run.decisions for run in self.oracle.runs if run.campaign == campaign]
             runs = [run for run in reversed(self.world.runs(self.now)) if run["campaign"] == campaign.name]

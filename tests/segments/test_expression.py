@@ -202,7 +202,7 @@ def test_no_text_at_all_makes_the_reader_fail(text: str) -> None:
     assert isinstance(read, Expression) or read
 
 
-WORDS = (
+WORDS = (  # noqa: SIM905 - sixty words read better so
     "age role and or not in is null like between true ( ) , = != < >= + - * 1 2.5 'a' in_segment ('a') count "
     "select case when any interval x over exists if next current_date date cast as escape collate distinct array "
     ":: || [ ] . for at time zone overlaps div isnull glob rlike prior map {"

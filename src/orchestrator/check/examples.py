@@ -56,6 +56,9 @@ def example_problems(
 def field_named(name: str, custom: Mapping[str, CustomColumn]) -> Field | None:
     """The field of a name, or of a call such as ``bought('category', 'Pumps')``."""
     found = parse_text(f"{name} is null", custom)
+    if not isinstance(found, Expression):
+        # a yes-or-no question is never null: it is a condition by itself
+        found = parse_text(name, custom)
     return found.fields[0] if isinstance(found, Expression) and len(found.fields) == 1 else None
 
 

@@ -43,13 +43,12 @@ def command(ctx: click.Context, force: bool) -> int:
 def members(shared: Shared, name: str) -> int:
     """Who is in the segment NAME, since when."""
     from orchestrator.cli.names import segment_named  # noqa: PLC0415 -- heavy
-    from orchestrator.segments.members import members_as_of  # noqa: PLC0415 -- heavy
+    from orchestrator.segments.members import members_at  # noqa: PLC0415 -- heavy
 
     engine = shared.engine()
     segment_named(engine, name)
     now = engine.clock.now()
-    with engine.database.read() as connection:
-        found = list(members_as_of(connection, engine.settings, engine.workspace.segments, name, now=now))
+    found = members_at(engine.database, engine.settings, engine.workspace.segments, name, now=now)
     if shared.json:
         rows = [{"contact_id": one.contact_id, "email": one.email, "since": output.moment(one.since)} for one in found]
         output.document({"segment": name, "now": output.moment(now), "members": rows})
