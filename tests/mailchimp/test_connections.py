@@ -114,12 +114,17 @@ def test_a_place_is_given_back_when_the_call_fails() -> None:
 
 
 @pytest.fixture(params=["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def shared_slots(request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> tuple[Slots, Slots]:
+def shared_slots(request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> Iterator[tuple[Slots, Slots]]:
     """The places of two processes."""
+    slots: tuple[Slots, Slots]
     if request.param == "files":
-        return FileSlots(tmp_path / "calls", 2, time), FileSlots(tmp_path / "calls", 2, time)
-    engine: Engine = request.getfixturevalue("engine")
-    return AdvisoryLockSlots(engine, time), AdvisoryLockSlots(engine, time)
+        slots = FileSlots(tmp_path / "calls", 2, time), FileSlots(tmp_path / "calls", 2, time)
+    else:
+        engine: Engine = request.getfixturevalue("engine")
+        slots = AdvisoryLockSlots(engine, time), AdvisoryLockSlots(engine, time)
+    yield slots
+    for one in slots:
+        one.close()
 
 
 def test_a_place_is_of_one_process_at_a_time(shared_slots: tuple[Slots, Slots]) -> None:

@@ -192,8 +192,12 @@ class Oracle:
         return mails
 
     def send(self, name: str, now: datetime, observed: Callable[[Campaign], Mapping[str, str]]) -> list[Mail]:
-        """What `campaigns send NAME` has to deliver."""
+        """What `campaigns send NAME` has to deliver. A run that waits for open hours is carried on instead."""
         self._recompute(now)
+        waiting = next((run for run in self.runs if run.campaign.name == name and run.open), None)
+        if waiting is not None:
+            due = [who for who, moment in waiting.open.items() if moment <= now]
+            return self._decide(waiting, sorted(due), now, observed)
         run = Run(next(one for one in self.campaigns if one.name == name))
         self.runs.append(run)
         return self._decide(run, sorted(self._members[run.campaign.segment]), now, observed)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import text
@@ -137,6 +138,9 @@ class AdvisoryLockSlots:
 
     def close(self) -> None:
         if self._connection is not None:
+            with suppress(DBAPIError):
+                # the server ends a session a moment after its client left: until then its locks would be held
+                self._connection.execute(text("select pg_advisory_unlock_all()"))
             # not back to the pool: the session, and every lock with it, ends here
             self._connection.invalidate()
             self._connection.close()
