@@ -84,10 +84,13 @@ class Engine:
         sender = self.settings.mailchimp
         try:
             return load_secret(sender.api_key, self.workspace.root)
-        except UsageError:
+        except UsageError as missing:
             if sender.base_url is not None and is_loopback(sender.base_url):
                 return SANDBOX_KEY
-            raise
+            raise UsageError(
+                f"{missing}\n"
+                "To try without an account: `campaigns sandbox` starts a local Mailchimp and says what to set."
+            ) from None
 
     def _budget(self) -> ConnectionBudget:
         """Connections are counted over all processes of the database."""
@@ -148,5 +151,8 @@ def open_engine(root: Path, *, now: datetime | None = None) -> Engine:
     if workspace is None:
         raise DefinitionError(problems)
     clock: Clock = SystemClock() if now is None else FixedClock(now)
-    database = open_database(workspace.settings.database_url, root, now=to_epoch(clock.now()))
+    url = workspace.settings.database_url
+    if url.startswith(("env:", "file:")):
+        url = load_secret(url, root)
+    database = open_database(url, root, now=to_epoch(clock.now()))
     return Engine(workspace, problems, database, clock, pretend_now=now is not None)

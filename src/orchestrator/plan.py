@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.clock import from_epoch
 from orchestrator.cycle import CycleReport, may_act, whole_cycle
 from orchestrator.store import runs as store
-from orchestrator.vocabulary import Decision
+from orchestrator.vocabulary import Decision, MailingState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.engine import Engine
     from orchestrator.errors import OrchestratorError
     from orchestrator.store.tables import Run
+
+
+DONE = {MailingState.SENDING, MailingState.SENT, MailingState.SETTLED}
+"""states of mailings that were asked to be sent in an earlier cycle"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ def make_plan(engine: Engine) -> Plan:
     """Rehearse the next cycle. Raises what the cycle would be stopped by."""
     with engine.database.rehearsal() as database:
         rehearsed = engine.rehearsing(database)
+        before = _standing(rehearsed)
         report = whole_cycle(rehearsed, check=may_act, with_import=False)
         _raise_first(report.faults)
-        runs = tuple(_run_plan(rehearsed, run) for run in report.runs)
+        runs = tuple(_run_plan(rehearsed, run, before.get(run.id or 0, _Standing())) for run in report.runs)
         return _plan(engine.clock.now(), report, runs, rehearsed.gateway.calls)
 
 
@@ -102,18 +107,41 @@ def _plan(now: datetime, report: CycleReport, runs: tuple[RunPlan, ...], calls: 
     )
 
 
-def _run_plan(engine: Engine, run: Run) -> RunPlan:
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What an open run did before the rehearsal."""
+
+    sent: int = 0
+    mailings: int = 0
+
+
+def _standing(engine: Engine) -> dict[int, _Standing]:
+    with engine.database.read() as connection:
+        return {
+            run.id or 0: _Standing(
+                store.decision_counts(connection, run.id or 0).get(Decision.SENT.value, 0),
+                sum(mailing.state in DONE for mailing in store.mailings(connection, run.id or 0)),
+            )
+            for run in store.open_runs(connection)
+        }
+
+
+def _run_plan(engine: Engine, run: Run, before: _Standing) -> RunPlan:
+    """What is still to come of a run: who got it in an earlier cycle does not get it again."""
     with engine.database.read() as connection:
         run = store.get_run(connection, run.id or 0)
         decisions = store.decision_counts(connection, run.id or 0)
-        mailings = [mailing for mailing in store.mailings(connection, run.id or 0) if mailing.state != "dropped"]
+        mailings = store.mailings(connection, run.id or 0)
+    sent = decisions.pop(Decision.SENT.value, 0) - before.sent
+    if sent:
+        decisions[Decision.SENT.value] = sent
     return RunPlan(
         campaign=run.campaign,
         scheduled_for=from_epoch(run.scheduled_for),
         state=run.state,
         recipients=recipients_of(decisions),
         decisions=decisions,
-        mailings=len(mailings),
+        mailings=sum(mailing.state != MailingState.DROPPED for mailing in mailings) - before.mailings,
         reason=run.reason,
     )
 

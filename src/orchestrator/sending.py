@@ -96,7 +96,12 @@ class ByHand:
     def _run_of_this_send(self, connection: Connection) -> Run | None:
         """The run that this send became already: interrupted earlier, or begun by somebody who asked for the same."""
         name = self._campaign.name
-        unfinished = [run for run in store.open_runs(connection) if run.campaign == name]
+        unfinished = [
+            run
+            for run in store.open_runs(connection)
+            # a run that only waits for its contacts' open hours is done with everybody else
+            if run.campaign == name and not store.waits_for_open_hours(connection, run)
+        ]
         if unfinished:
             return unfinished[0]
         if self._asked_at is not None:

@@ -61,10 +61,19 @@ def due(
 
 
 def by_hand(connection: Connection, campaign: CampaignDefinition, *, now: datetime) -> Occurrence:
-    """`campaigns send`: every present member of the segment, now."""
+    """`campaigns send`: every present member of the segment, now.
+
+    Of a campaign for those who enter, it answers the entries that wait: nobody gets it again for the same entry.
+    """
     segment = store.segment_row(connection, campaign.segment)
-    members = store.members(connection, segment) if segment is not None else []
-    return Occurrence(campaign, now, dict.fromkeys(members))
+    if segment is None:
+        return Occurrence(campaign, now, {})
+    entries: dict[int, int | None] = dict.fromkeys(store.members(connection, segment))
+    if campaign.trigger.on == TriggerKind.ENTER:
+        entries |= dict(
+            store.due_entries(connection, campaign.name, segment, since=0, until=to_epoch(now), existing=True)
+        )
+    return Occurrence(campaign, now, entries)
 
 
 def _entered(

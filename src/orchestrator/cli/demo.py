@@ -34,8 +34,10 @@ def command(directory: Path | None, port: int, contacts: int, seed: int, leave: 
         with Story(target, port=port, contacts=contacts, seed=seed) as story:
             for step in story.steps():
                 output.line(step)
-            _say_goodbye(story)
-            if not leave:
+            if leave:
+                output.line(f"The workspace is in {target}. Without --exit, the inbox stays open.")
+            else:
+                _say_goodbye(story)
                 output.line("The inbox stays open until you press Ctrl-C.")
                 serve(story)
     except OSError as fault:

@@ -49,12 +49,17 @@ def command(shared: Shared, pattern: str) -> int:
             output.line(f"\n{family}")
         unit = f", {field.unit}" if field.unit else ""
         output.line(f"  {field.name}  ({field.type}{unit})")
-        null = f" Null: {field.null_meaning}." if field.null_meaning else ""
-        output.line(f"      {field.explanation}.{null} From {field.source}.")
+        output.line(f"      {field.explanation}. {_null(field.null_meaning)}From {field.source}.")
     output.note(
         "\nPERIOD is total, this_year, last_year, this_month, last_month or last_N_days, such as revenue_last_90_days."
     )
     return 0
+
+
+def _null(meaning: str) -> str:
+    if not meaning:
+        return ""
+    return f"{meaning[0].upper()}{meaning[1:]}. " if meaning.startswith("never") else f"Null: {meaning}. "
 
 
 def _catalogue(shared: Shared) -> tuple[Described, ...]:

@@ -41,11 +41,11 @@ def command(shared: Shared, run: str | None) -> int:
             from_epoch(row["at"]).astimezone(zone),
             row["state"],
             row["recipients"],
-            row["reason"] or output.counts(row["decisions"]),
+            output.counts(row["decisions"]) + (f". {row['reason']}" if row["reason"] else ""),
         )
         for row in rows
     ]
-    output.table(("run", "for", "state", "recipients", ""), shown, right=(3,))
+    output.table(("run", "for", "state", "recipients", "decisions"), shown, right=(3,))
     return 0
 
 

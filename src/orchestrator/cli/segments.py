@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -89,8 +90,21 @@ def explain(shared: Shared, name: str, contact: str) -> int:
         return 0
     output.line(f"{person.key} is {'in' if found.member else 'not in'} {name}.")
     words = {True: "true", False: "false", None: "unknown"}
-    output.table(("clause", "value", "result"), [(one.text, one.value, words[one.result]) for one in found.clauses])
+    rows = [(one.text, _value(one.value), words[one.result]) for one in found.clauses]
+    output.table(("clause", "value", "result"), rows)
     return 0
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case bool():
+            return "yes" if value else "no"
+        case Mapping():
+            return ", ".join(f"{name} = {_value(one)}" for name, one in value.items())
+        case _:
+            return str(value)
 
 
 def _waiting(who: str) -> None:

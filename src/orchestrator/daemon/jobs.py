@@ -16,6 +16,7 @@ from orchestrator.store import runs as store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.definitions.values import Settings
     from orchestrator.definitions.workspace import WorkspaceReader
     from orchestrator.engine import Engine
     from orchestrator.problems import Problem
@@ -27,11 +28,18 @@ log = logging.getLogger("orchestrator.daemon")
 class Jobs:
     """What the daemon does, on one engine whose files it keeps up to date."""
 
-    def __init__(self, engine: Engine, reader: WorkspaceReader, stopping: Callable[[], bool]) -> None:
-        """``stopping``: the daemon was asked to stop; no further write is begun."""
+    def __init__(
+        self,
+        engine: Engine,
+        reader: WorkspaceReader,
+        stopping: Callable[[], bool],
+        reschedule: Callable[[Settings], None],
+    ) -> None:
+        """``stopping``: the daemon was asked to stop; no further write is begun. ``reschedule``: settings changed."""
         self._engine = engine
         self._reader = reader
         self._stopping = stopping
+        self._reschedule = reschedule
         self._told: tuple[Problem, ...] = ()
 
     def import_(self) -> None:
@@ -108,6 +116,8 @@ class Jobs:
                 log.warning("file left as it was", extra={"problem": str(problem)})
             self._told = tuple(problems)
         if workspace != self._engine.workspace or tuple(problems) != self._engine.problems:
+            if workspace.settings != self._engine.settings:
+                self._reschedule(workspace.settings)
             self._engine = self._engine.with_workspace(workspace, problems)
 
     def _tell(self, report: CycleReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
-    from orchestrator.definitions.values import Workspace
+    from orchestrator.definitions.values import Settings, Workspace
     from orchestrator.engine import Engine
     from orchestrator.problems import Problem
 
 log = logging.getLogger("orchestrator.daemon")
 
+LOOK_EVERY = timedelta(minutes=1)
+"""how often is looked whether a campaign is due"""
 LATE_SECONDS = 24 * 3600
 """a tick that comes late still counts: what it does is asked of the database, not of the clock"""
 
@@ -39,14 +42,15 @@ def run_daemon(engine: Engine) -> None:
     stop = threading.Event()
     reader = WorkspaceReader(engine.workspace.root, lambda workspace: _problems(engine, workspace))
     with lease(engine.database, "daemon", "campaigns daemon"):
-        jobs = Jobs(engine, reader, stop.is_set)
         # one worker: no job overlaps itself or another
         scheduler = BackgroundScheduler(
             timezone=engine.settings.timezone,
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE_SECONDS},
         )
-        _add_jobs(scheduler, engine, jobs)
+        jobs = Jobs(engine, reader, stop.is_set, lambda settings: _schedule(scheduler, settings, jobs))
+        scheduler.add_job(jobs.whole, id="start")
+        _schedule(scheduler, engine.settings, jobs)
         before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             scheduler.start()
@@ -68,27 +72,28 @@ def _problems(engine: Engine, workspace: Workspace) -> list[Problem]:
     return list(inspect(workspace, custom))
 
 
-def _add_jobs(scheduler: BackgroundScheduler, engine: Engine, jobs: Jobs) -> None:
-    schedule, zone = engine.settings.schedule, engine.settings.timezone
-    scheduler.add_job(jobs.whole, id="start")
-    if engine.settings.sources:
-        _add(scheduler, jobs.import_, "import", schedule.import_, zone)
-    _add(scheduler, jobs.cycle, "recompute", schedule.recompute, zone)
-    _add(scheduler, jobs.reports, "reports", schedule.reports, zone)
-    scheduler.add_job(jobs.campaigns, IntervalTrigger(minutes=1, timezone=zone), id="campaigns")
+def _schedule(scheduler: BackgroundScheduler, settings: Settings, jobs: Jobs) -> None:
+    """Put every recurring job on its schedule, in place of an earlier one."""
+    schedule, zone = settings.schedule, settings.timezone
+    _set(scheduler, jobs.import_, "import", schedule.import_ if settings.sources else None, zone)
+    _set(scheduler, jobs.cycle, "recompute", schedule.recompute, zone)
+    _set(scheduler, jobs.reports, "reports", schedule.reports, zone)
+    _set(scheduler, jobs.campaigns, "campaigns", Every(LOOK_EVERY), zone)
 
 
-def _add(
+def _set(
     scheduler: BackgroundScheduler, job: Callable[[], None], name: str, schedule: Schedule, zone: ZoneInfo
 ) -> None:
     match schedule:
         case None:
+            if scheduler.get_job(name) is not None:
+                scheduler.remove_job(name)
             return
         case Every(interval):
             trigger: Any = IntervalTrigger(seconds=int(interval.total_seconds()), timezone=zone)
         case Cron():
             trigger = _BusinessCron(schedule, zone)
-    scheduler.add_job(job, trigger, id=name)
+    scheduler.add_job(job, trigger, id=name, replace_existing=True)
 
 
 class _BusinessCron(CronTrigger):  # type: ignore[misc] # APScheduler ships no types

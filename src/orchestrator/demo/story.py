@@ -7,28 +7,32 @@ before nine, the second after the newsletter's hour, the third on Tuesday.
 from __future__ import annotations
 
 import re
+import shutil
 import signal
+import sys
 import threading
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from orchestrator.clock import to_epoch
 from orchestrator.cycle import CycleReport, may_act, whole_cycle
 from orchestrator.demo.generator import write_wholesaler
 from orchestrator.engine import Engine, open_engine
+from orchestrator.errors import DataError
 from orchestrator.sandbox.server import Sandbox
 from orchestrator.starter import copy_starter
 from orchestrator.store import runs as store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Story:
     """A demo in a folder of its own, with its sandbox."""
 
     def __init__(self, folder: Path, *, port: int, contacts: int, seed: int) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self._contacts = contacts
         self._seed = seed
         self._sandbox = Sandbox(port=port, state_file=None)
@@ -67,13 +71,14 @@ class Story:
     def next_commands(self) -> tuple[str, ...]:
         """What to try in the workspace while the sandbox runs."""
         now = self._end.strftime("%Y-%m-%dT%H:%M") if self._end else ""
+        command = _command()
         return (
             f"cd {self.folder}",
-            "campaigns check",
-            f"campaigns segments --now {now}",
-            f"campaigns segments explain eu-big-idle-cart {self._some_contact()} --now {now}",
-            "campaigns runs",
-            f"campaigns send loyalty-offer --dry-run --now {now}",
+            f"{command} check",
+            f"{command} segments --now {now}",
+            f"{command} segments explain eu-big-idle-cart {self._some_contact()} --now {now}",
+            f"{command} runs --now {now}",
+            f"{command} send loyalty-offer --dry-run --now {now}",
         )
 
     def _point_at_sandbox(self) -> None:
@@ -102,7 +107,9 @@ class Story:
                 report = whole_cycle(engine, check=may_act)
             for fault in report.faults:
                 raise fault
-            yield f"{now:%a %H:%M}:  {_summary(engine, report)}"
+            if report.imported is not None and report.imported.failures:
+                raise DataError(report.imported.failures[0].message)
+            yield f"{now:%a %Y-%m-%d %H:%M}:  {_summary(engine, report, now)}"
         finally:
             engine.close()
 
@@ -123,6 +130,14 @@ class Story:
         return str(key)
 
 
+def _command() -> str:
+    """How to call the command from any folder: by its name where the shell finds it, else by its path."""
+    if shutil.which("campaigns") is not None:
+        return "campaigns"
+    called = Path(sys.argv[0]).resolve()
+    return str(called) if called.name == "campaigns" else f"{sys.executable} -m orchestrator"
+
+
 def serve(story: Story) -> None:
     """Until Ctrl-C or SIGTERM."""
     del story
@@ -133,7 +148,8 @@ def serve(story: Story) -> None:
         pass
 
 
-def _summary(engine: Engine, report: CycleReport) -> str:
+def _summary(engine: Engine, report: CycleReport, now: datetime) -> str:
+    """In a line; of the runs, those that this cycle began."""
     parts = []
     if report.imported is not None:
         parts.append(f"{sum(table.read for table in report.imported.tables.values()):,} rows read")
@@ -143,6 +159,8 @@ def _summary(engine: Engine, report: CycleReport) -> str:
         parts.append(f"{report.synced.added + report.synced.updated:,} members written")
     with engine.database.read() as connection:
         for run in report.runs:
+            if run.created_at != to_epoch(now):
+                continue
             counts = store.decision_counts(connection, run.id or 0)
             parts.append(f"{run.campaign} sent {counts.get('sent', 0):,} of {sum(counts.values()):,}")
     return ", ".join(parts)

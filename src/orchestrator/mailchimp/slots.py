@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.errors import DataError
 
@@ -138,7 +138,7 @@ class AdvisoryLockSlots:
 
     def close(self) -> None:
         if self._connection is not None:
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 # the server ends a session a moment after its client left: until then its locks would be held
                 self._connection.execute(text("select pg_advisory_unlock_all()"))
             # not back to the pool: the session, and every lock with it, ends here

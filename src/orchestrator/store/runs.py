@@ -181,6 +181,12 @@ def set_run(connection: Connection, run: Run, **values: object) -> None:
         setattr(run, name, value)
 
 
+def waits_for_open_hours(connection: Connection, run: Run) -> bool:
+    """Everybody is settled but those deferred."""
+    counts = decision_counts(connection, run.id or 0)
+    return Decision.DEFERRED.value in counts and Decision.PLANNED.value not in counts
+
+
 def decision_counts(connection: Connection, run: int) -> dict[str, int]:
     """Decision -> contacts, for one run."""
     query = select(col(Send.decision), func.count()).where(col(Send.run) == run).group_by(col(Send.decision))
