@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test check lint types format lock benchmark clean
+.PHONY: demo test check lint types format lock docs benchmark clean
 
 # A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
 demo: $(READY)
@@ -36,6 +36,10 @@ lock: $(READY)
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock --upgrade
+
+# Rewrite the tables in README.md from the code that they describe
+docs: $(READY)
+	$(BIN)/python -m tests.readme_tables
 
 # Figures for README.md; minutes, not seconds
 benchmark: $(READY)

@@ -192,12 +192,8 @@ class Oracle:
         return mails
 
     def send(self, name: str, now: datetime, observed: Callable[[Campaign], Mapping[str, str]]) -> list[Mail]:
-        """What `campaigns send NAME` has to deliver. A run that waits for open hours is carried on instead."""
+        """What `campaigns send NAME` has to deliver."""
         self._recompute(now)
-        waiting = next((run for run in self.runs if run.campaign.name == name and run.open), None)
-        if waiting is not None:
-            due = [who for who, moment in waiting.open.items() if moment <= now]
-            return self._decide(waiting, sorted(due), now, observed)
         run = Run(next(one for one in self.campaigns if one.name == name))
         self.runs.append(run)
         return self._decide(run, sorted(self._members[run.campaign.segment]), now, observed)
@@ -270,7 +266,7 @@ class Oracle:
         mails = []
         for who in contacts:
             run.open.pop(who, None)
-            decision = self._reason(run.campaign, who, now, facts, observed)
+            decision = self._reason(run, who, now, facts, observed)
             if decision is None:
                 moment = self._next_open(who, now, facts)
                 if moment > now:
@@ -285,13 +281,9 @@ class Oracle:
         return mails
 
     def _reason(
-        self,
-        campaign: Campaign,
-        who: str,
-        now: datetime,
-        facts: Facts,
-        observed: Callable[[Campaign], Mapping[str, str]],
+        self, run: Run, who: str, now: datetime, facts: Facts, observed: Callable[[Campaign], Mapping[str, str]]
     ) -> str | None:
+        campaign = run.campaign
         if facts.contact(who)["consent"] != "opted_in":
             return "no_consent"
         status = self.provider.get(self._address(who))
@@ -305,6 +297,8 @@ class Oracle:
             return "held_out"
         if who not in self._members[campaign.segment]:
             return "left_segment"
+        if any(who in other.open for other in self.runs if other.campaign == campaign and other is not run):
+            return "recently_mailed"
         own = [moment for name, contact, moment in self._sent if (name, contact) == (campaign.name, who)]
         if campaign.again_after is not None and own and now - max(own) < campaign.again_after:
             return "recently_mailed"

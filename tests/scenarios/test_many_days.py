@@ -215,7 +215,7 @@ class Shop:
             assert tagged & there == self.oracle.tagged(segment), segment
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(10))
 def test_every_mail_and_every_decision_of_weeks_is_as_worked_out_by_hand(
     tmp_path: Path, sandbox: Sandbox, seed: int
 ) -> None:
@@ -232,4 +232,4 @@ def test_every_mail_and_every_decision_of_weeks_is_as_worked_out_by_hand(
             shop.opted_out_in_the_erp()
             expected = shop.oracle.cycle(shop.now, shop.observed)
         shop.compare(expected)
-    assert shop.seen > 12
+    assert shop.seen > 3

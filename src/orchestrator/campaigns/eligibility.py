@@ -52,6 +52,8 @@ class Candidate:
     """first segment of ``exclude`` that the contact is in"""
     last_sent_at: int | None
     """latest mail of this campaign"""
+    waits: bool
+    """a mail of this campaign, from another run, has yet to go out"""
     recent_sends: int
     """mails of all campaigns within the cap's window"""
     timezone: str | None
@@ -125,6 +127,11 @@ def _campaign(candidate: Candidate, rules: Rules) -> Verdict | None:
 
 
 def _frequency(candidate: Candidate, rules: Rules) -> Verdict | None:
+    if candidate.waits:
+        # both would go out at the same moment
+        return Verdict(
+            Decision.RECENTLY_MAILED, "A mail of this campaign already waits to go out, from an earlier run."
+        )
     again_after = rules.campaign.trigger.again_after
     if again_after is not None and candidate.last_sent_at is not None:
         last = from_epoch(candidate.last_sent_at)

@@ -50,7 +50,12 @@ def verdicts(
         for row in rows:
             contact = int(str(row["contact"]))
             candidate = Candidate(
-                **{**row, "refusal_detail": row["refusal_detail"] or ""},  # type: ignore[arg-type] # columns by name
+                **{  # type: ignore[arg-type] # columns by name
+                    **row,
+                    "refusal_detail": row["refusal_detail"] or "",
+                    # SQLite knows no booleans
+                    "waits": bool(row["waits"]),
+                },
                 is_member=is_in(contact, campaign.segment),
                 excluded_by=next((name for name in campaign.exclude if is_in(contact, name)), None),
                 entered_at=entries[contact],

@@ -41,6 +41,7 @@ class Jobs:
         self._stopping = stopping
         self._reschedule = reschedule
         self._told: tuple[Problem, ...] = ()
+        self._told_of_runs: dict[str, tuple[str, str]] = {}
 
     def import_(self) -> None:
         """Copy what the sources say."""
@@ -140,4 +141,7 @@ class Jobs:
                 },
             )
         for run in report.runs:
-            log.info("run", extra={"run": run.name, "state": run.state, "why": run.reason})
+            # open runs are looked at every minute; their news is what changed
+            if self._told_of_runs.get(run.name) != (run.state, run.reason):
+                log.info("run", extra={"run": run.name, "state": run.state, "why": run.reason})
+        self._told_of_runs = {run.name: (run.state, run.reason) for run in report.runs}

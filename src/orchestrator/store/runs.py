@@ -98,7 +98,8 @@ def due_entries(
 def candidate_rows(
     connection: Connection, contacts: Sequence[int], *, campaign: str, run: int, cap_since: int
 ) -> Iterator[dict[str, object]]:
-    """For each contact: consent, member, last mail of the campaign, mails of all campaigns since ``cap_since``.
+    """For each contact: consent, member, last mail of the campaign and whether one still waits, mails of all campaigns
+    since ``cap_since``.
 
     Mails that an open run still plans count as mailed: two runs of one cycle must not both use the last place.
     """
@@ -111,6 +112,8 @@ def candidate_rows(
             "c.timezone AS timezone, coalesce(c.country, a.country) AS country, "
             "(SELECT max(coalesce(s.sent_at, s.decided_at)) FROM send s WHERE s.contact = c.id "
             "AND s.campaign = :campaign AND s.run <> :run AND s.decision IN ('sent', 'planned')) AS last_sent_at, "
+            "EXISTS (SELECT 1 FROM send s WHERE s.contact = c.id AND s.campaign = :campaign AND s.run <> :run "
+            "AND s.decision IN ('planned', 'deferred')) AS waits, "
             "(SELECT count(*) FROM send s WHERE s.contact = c.id AND s.run <> :run "
             "AND s.decision IN ('sent', 'planned') AND coalesce(s.sent_at, s.decided_at) > :cap_since) AS recent_sends "
             "FROM contact c LEFT JOIN account a ON a.id = c.account "
