@@ -66,7 +66,10 @@ def health(engine: Engine) -> Health:
         for run in runs
         if run.state == RunState.WAITING_APPROVAL
     ]
-    waits += [f"segment {name} is held back: {why}. campaigns segments --force" for name, why in held]
+    waits += [
+        f"segment {name} is held back: {why}" + ("" if "campaigns check" in why else ". campaigns segments --force")
+        for name, why in held
+    ]
     return Health(
         now=now,
         last_good={

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrator.campaigns.run import recipients_of
 from orchestrator.clock import from_epoch
 from orchestrator.cycle import CycleReport, may_act, whole_cycle
 from orchestrator.store import runs as store
@@ -80,12 +81,6 @@ def make_plan(engine: Engine) -> Plan:
         _raise_first(report.faults)
         runs = tuple(_run_plan(rehearsed, run, before.get(run.id or 0, _Standing())) for run in report.runs)
         return _plan(engine.clock.now(), report, runs, rehearsed.gateway.calls)
-
-
-def recipients_of(decisions: dict[str, int]) -> int:
-    """How many get a mail, now or at their next open moment."""
-    mailed = (Decision.SENT, Decision.PLANNED, Decision.DEFERRED)
-    return sum(decisions.get(decision.value, 0) for decision in mailed)
 
 
 def _plan(now: datetime, report: CycleReport, runs: tuple[RunPlan, ...], calls: int) -> Plan:

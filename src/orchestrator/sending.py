@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from orchestrator.campaigns.cleanup import clean_up
 from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.run import recipients_of
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
 from orchestrator.cycle import advance_of, may_act, recompute_step, stop_if_guarded, stop_in_the_past, sync_step
-from orchestrator.plan import recipients_of
 from orchestrator.store import runs as store
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from orchestrator.vocabulary import MailingState, RunState
+from orchestrator.vocabulary import Decision, MailingState, RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
@@ -68,3 +69,9 @@ def remote_title(run: str, number: int) -> str:
     digest = hashlib.sha256(run.encode()).hexdigest()[:8]
     tail = f"~{digest}{run[-17:]} {number}"
     return f"{TITLE_PREFIX}{run}"[: TITLE_LENGTH - len(tail)] + tail
+
+
+def recipients_of(decisions: Mapping[str, int]) -> int:
+    """How many get a mail, now or at their next open moment, by the counts of a run's decisions."""
+    mailed = (Decision.SENT, Decision.PLANNED, Decision.DEFERRED)
+    return sum(decisions.get(decision.value, 0) for decision in mailed)

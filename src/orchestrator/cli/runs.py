@@ -30,7 +30,8 @@ def command(shared: Shared, run: str | None) -> int:
     with engine.database.read() as connection:
         if run is not None:
             return _show_one(shared, connection, run_named(connection, run))
-        rows = [summary(connection, one) for one in store.all_runs(connection)]
+        runs = store.all_runs(connection)
+        rows = [summary(connection, one) for one in runs]
     if shared.json:
         output.document({"runs": rows})
         return 0
@@ -38,12 +39,12 @@ def command(shared: Shared, run: str | None) -> int:
     shown = [
         (
             row["run"],
-            from_epoch(row["at"]).astimezone(zone),
+            from_epoch(one.scheduled_for).astimezone(zone),
             row["state"],
             row["recipients"],
             output.counts(row["decisions"]) + (f". {row['reason']}" if row["reason"] else ""),
         )
-        for row in rows
+        for one, row in zip(runs, rows, strict=True)
     ]
     output.table(("run", "for", "state", "recipients", "decisions"), shown, right=(3,))
     return 0
@@ -51,7 +52,7 @@ def command(shared: Shared, run: str | None) -> int:
 
 def summary(connection: Connection, run: Run) -> dict[str, Any]:
     """A run as the contract shows it."""
-    from orchestrator.plan import recipients_of  # noqa: PLC0415 -- heavy
+    from orchestrator.campaigns.run import recipients_of  # noqa: PLC0415 -- heavy
     from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
 
     decisions = store.decision_counts(connection, run.id or 0)
@@ -60,7 +61,6 @@ def summary(connection: Connection, run: Run) -> dict[str, Any]:
         "run": run.name,
         "campaign": run.campaign,
         "scheduled_for": output.moment(run.scheduled_for),
-        "at": run.scheduled_for,
         "state": run.state,
         "reason": run.reason,
         "recipients": recipients_of(decisions),

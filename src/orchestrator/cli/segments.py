@@ -134,7 +134,7 @@ def _show(result: Recompute) -> None:
     for segment in result.segments:
         if segment.held:
             output.warning(f"{segment.name} is held back: {segment.held}.")
-    if any(segment.held for segment in result.segments):
+    if any(segment.held and "campaigns check" not in segment.held for segment in result.segments):
         output.warning("Look at the rows above; `campaigns segments --force` accepts them.")
     if not result.recorded:
         output.note("Answered without recording: a later moment is recorded already, and history only moves forward.")

@@ -37,7 +37,8 @@ def command(shared: Shared, force: bool) -> int:
         _show(report)
     kept_back = [segment for segment in recomputed.segments if segment.held]
     for segment in kept_back:
-        output.warning(f"{segment.name} is held back: {segment.held}. `campaigns sync --force` accepts it.")
+        hint = "" if "campaigns check" in (segment.held or "") else " `campaigns sync --force` accepts it."
+        output.warning(f"{segment.name} is held back: {segment.held}.{hint}")
     if report.unknown:
         output.warning(f"{report.unknown} calls had no certain outcome; the next sync reads and settles them.")
         return 1
