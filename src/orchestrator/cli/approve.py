@@ -16,9 +16,9 @@ from orchestrator.errors import UsageError
 @pass_shared
 def command(shared: Shared, run: str) -> int:
     """Release RUN: the next cycle decides once more and sends it."""
-    from orchestrator.cli.names import run_named  # noqa: PLC0415 -- heavy
-    from orchestrator.clock import to_epoch  # noqa: PLC0415 -- heavy
-    from orchestrator.store import jobs, runs as store  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import run_named
+    from orchestrator.clock import to_epoch
+    from orchestrator.store import jobs, runs as store
 
     engine = shared.engine()
     with engine.at_work("campaigns approve"), engine.database.write() as connection:

@@ -16,11 +16,11 @@ from orchestrator.errors import UsageError
 @pass_shared
 def command(shared: Shared, run: str) -> int:
     """Stop RUN: what is not on its way is dropped, and what was made for it at Mailchimp is removed."""
-    from orchestrator.cli.names import run_named  # noqa: PLC0415 -- heavy
-    from orchestrator.clock import to_epoch  # noqa: PLC0415 -- heavy
-    from orchestrator.cycle import advance_of  # noqa: PLC0415 -- heavy
-    from orchestrator.store import jobs, runs as store  # noqa: PLC0415 -- heavy
-    from orchestrator.vocabulary import OPEN_RUN_STATES  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import run_named
+    from orchestrator.clock import to_epoch
+    from orchestrator.cycle import advance_of
+    from orchestrator.store import jobs, runs as store
+    from orchestrator.vocabulary import OPEN_RUN_STATES
 
     engine = shared.engine()
     with engine.at_work("campaigns cancel") as held:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
     """The custom fields of the imported data, with the types learned from it; None where nothing was imported."""
-    from sqlalchemy import text  # noqa: PLC0415 -- heavy
+    from sqlalchemy import text
 
-    from orchestrator.contacts.custom import learn_custom_fields  # noqa: PLC0415 -- heavy
-    from orchestrator.engine import open_engine  # noqa: PLC0415 -- heavy
-    from orchestrator.errors import OrchestratorError  # noqa: PLC0415 -- heavy
+    from orchestrator.contacts.custom import learn_custom_fields
+    from orchestrator.engine import open_engine
+    from orchestrator.errors import OrchestratorError
 
     try:
         engine = open_engine(root)
@@ -41,7 +41,7 @@ def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
 @pass_shared
 def command(shared: Shared) -> int:
     """Read every file of the workspace and report all problems at once, with file, line, column and a hint."""
-    from orchestrator.check import check  # noqa: PLC0415 -- heavy
+    from orchestrator.check import check
 
     report = check(shared.root, _custom_fields(shared.root))
     if shared.json:

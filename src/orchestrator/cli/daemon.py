@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, once: bool, log_format: str) -> int:
     """Import, recompute, sync, decide, send and read back, on the schedules of config.toml. Stop it with Ctrl-C."""
-    from orchestrator.daemon.logs import configure_logs  # noqa: PLC0415 -- heavy
+    from orchestrator.daemon.logs import configure_logs
 
     configure_logs(log_format, verbose=shared.verbose)
     engine = shared.engine()
@@ -32,14 +32,14 @@ def command(shared: Shared, once: bool, log_format: str) -> int:
         return _once(shared, engine)
     if shared.now is not None:
         raise click.UsageError("A daemon lives in real time: --now goes with --once.")
-    from orchestrator.daemon.scheduler import run_daemon  # noqa: PLC0415 -- heavy
+    from orchestrator.daemon.scheduler import run_daemon
 
     run_daemon(engine)
     return 0
 
 
 def _once(shared: Shared, engine: Engine) -> int:
-    from orchestrator.cycle import whole_cycle  # noqa: PLC0415 -- heavy
+    from orchestrator.cycle import whole_cycle
 
     with engine.at_work("campaigns daemon --once", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held:
         report = whole_cycle(engine, check=held.check)
@@ -62,8 +62,8 @@ def exit_code(report: CycleReport) -> int:
 
 
 def _json(engine: Engine, report: CycleReport) -> dict[str, object]:
-    from orchestrator.cli.runs import summary  # noqa: PLC0415 -- heavy
-    from orchestrator.cli.sync import as_json  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.runs import summary
+    from orchestrator.cli.sync import as_json
 
     with engine.database.read() as connection:
         runs = [summary(connection, run) for run in report.runs]
@@ -82,7 +82,7 @@ def _json(engine: Engine, report: CycleReport) -> dict[str, object]:
 
 
 def _show(engine: Engine, report: CycleReport) -> None:
-    from orchestrator.cli.runs import summary  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.runs import summary
 
     _show_facts(report)
     with engine.database.read() as connection:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @shared_options
 def command(directory: Path | None, port: int, contacts: int, seed: int, leave: bool) -> int:
     """Make a wholesaler with 18 months of orders, run one whole cycle against the sandbox, and show the inbox."""
-    from orchestrator.demo.story import Story, serve  # noqa: PLC0415 -- heavy
+    from orchestrator.demo.story import Story, serve
 
     target = directory or Path(tempfile.mkdtemp(prefix="campaigns-demo-"))
     if (target / "config.toml").exists():

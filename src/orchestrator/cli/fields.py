@@ -64,8 +64,8 @@ def _null(meaning: str) -> str:
 
 def _catalogue(shared: Shared) -> tuple[Described, ...]:
     """With the custom fields of the workspace's data, where there is a workspace."""
-    from orchestrator.contacts.custom import learn_custom_fields  # noqa: PLC0415 -- heavy
-    from orchestrator.segments.fields import catalogue  # noqa: PLC0415 -- heavy
+    from orchestrator.contacts.custom import learn_custom_fields
+    from orchestrator.segments.fields import catalogue
 
     try:
         engine = shared.engine()

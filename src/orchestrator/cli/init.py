@@ -16,7 +16,7 @@ from orchestrator.errors import UsageError
 @shared_options
 def command(directory: Path) -> int:
     """Copy the starter workspace to DIRECTORY: config.toml, segments, campaigns and templates to make your own."""
-    from orchestrator.starter import copy_starter  # noqa: PLC0415 -- reads files
+    from orchestrator.starter import copy_starter
 
     if (directory / "config.toml").exists():
         raise UsageError(f"{directory} holds a workspace already. Nothing was changed.")

@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as fault:
-            from difflib import get_close_matches  # noqa: PLC0415 -- for typos only
+            from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f' Did you mean "{near[0]}"?' if near else " `campaigns --help` lists the commands."

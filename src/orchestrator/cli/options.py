@@ -31,7 +31,7 @@ class Shared:
     @property
     def root(self) -> Path:
         """The workspace. Raises UsageError where there is none."""
-        from orchestrator.definitions.workspace import find_workspace  # noqa: PLC0415 -- heavy
+        from orchestrator.definitions.workspace import find_workspace
 
         start = self.directory or Path.cwd()
         if self.directory is not None and not start.is_dir():
@@ -42,7 +42,7 @@ class Shared:
         """``--now`` as a moment; without an offset it is business time, which the workspace knows."""
         if self.now is None:
             return None
-        from datetime import datetime  # noqa: PLC0415 -- rarely needed
+        from datetime import datetime
 
         try:
             moment = datetime.fromisoformat(self.now.strip())
@@ -53,8 +53,8 @@ class Shared:
             ) from None
         if moment.tzinfo is not None:
             return moment
-        from orchestrator.definitions.workspace import read_workspace  # noqa: PLC0415 -- heavy
-        from orchestrator.errors import DefinitionError  # noqa: PLC0415 -- as above
+        from orchestrator.definitions.workspace import read_workspace
+        from orchestrator.errors import DefinitionError
 
         workspace, problems = read_workspace(self.root)
         if workspace is None:
@@ -63,8 +63,8 @@ class Shared:
 
     def engine(self) -> Engine:
         """The workspace's engine; problems of files that were left out are told on stderr."""
-        from orchestrator.cli.output import warn_of_problems  # noqa: PLC0415 -- heavy
-        from orchestrator.engine import open_engine  # noqa: PLC0415 -- heavy
+        from orchestrator.cli.output import warn_of_problems
+        from orchestrator.engine import open_engine
 
         engine = open_engine(self.root, now=self.moment())
         warn_of_problems(engine.problems)

@@ -82,8 +82,8 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[str, int]
     if quiet or not sys.stderr.isatty():
         yield lambda _what, _more: None
         return
-    from rich.console import Console  # noqa: PLC0415 -- only on a terminal
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- as above
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:

@@ -14,7 +14,7 @@ from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_o
 @pass_shared
 def command(shared: Shared) -> int:
     """Rehearse the next cycle on the data that was imported: nothing is written, here or at Mailchimp."""
-    from orchestrator.plan import Plan, make_plan  # noqa: PLC0415 -- heavy
+    from orchestrator.plan import Plan, make_plan
 
     engine = shared.engine()
     with output.progress("Plan", quiet=shared.json):

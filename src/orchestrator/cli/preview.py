@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, campaign: str, contact: str, out: Path | None, in_browser: bool) -> int:
     """Subject, preheader, HTML and text of CAMPAIGN for one contact, made the way they are sent."""
-    from orchestrator.campaigns.content import render, template_library  # noqa: PLC0415 -- heavy
-    from orchestrator.cli.names import campaign_named, contact_named  # noqa: PLC0415 -- heavy
+    from orchestrator.campaigns.content import render, template_library
+    from orchestrator.cli.names import campaign_named, contact_named
 
     engine = shared.engine()
     definition = campaign_named(engine, campaign)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, run: str | None) -> int:
     """List the runs, newest first; or show RUN with every contact's decision and what came of it."""
-    from orchestrator.cli.names import run_named  # noqa: PLC0415 -- heavy
-    from orchestrator.clock import from_epoch  # noqa: PLC0415 -- heavy
-    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import run_named
+    from orchestrator.clock import from_epoch
+    from orchestrator.store import runs as store
 
     engine = shared.engine()
     with engine.database.read() as connection:
@@ -52,8 +52,8 @@ def command(shared: Shared, run: str | None) -> int:
 
 def summary(connection: Connection, run: Run) -> dict[str, Any]:
     """A run as the contract shows it."""
-    from orchestrator.campaigns.run import recipients_of  # noqa: PLC0415 -- heavy
-    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+    from orchestrator.campaigns.run import recipients_of
+    from orchestrator.store import runs as store
 
     decisions = store.decision_counts(connection, run.id or 0)
     mailings = [one for one in store.mailings(connection, run.id or 0) if one.state != "dropped"]
@@ -70,7 +70,7 @@ def summary(connection: Connection, run: Run) -> dict[str, Any]:
 
 
 def _show_one(shared: Shared, connection: Connection, run: Run) -> int:
-    from orchestrator.store import runs as store  # noqa: PLC0415 -- heavy
+    from orchestrator.store import runs as store
 
     found = summary(connection, run)
     contacts = store.outcomes(connection, run.id or 0)

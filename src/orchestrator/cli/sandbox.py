@@ -30,7 +30,7 @@ def command(
     escape_merge_values: bool,
 ) -> int:
     """Mailchimp's calls with its limits and refusals, and a web inbox of every delivered mail. Stop it with Ctrl-C."""
-    from orchestrator.sandbox.server import Sandbox, serve_forever  # noqa: PLC0415 -- heavy
+    from orchestrator.sandbox.server import Sandbox, serve_forever
 
     try:
         sandbox = Sandbox(

@@ -19,7 +19,7 @@ KINDS = ("config", "segment", "campaign")
 @shared_options
 def command(kind: str | None, out: Path | None) -> int:
     """The JSON Schema of config.toml, a segment or a campaign, so that editors complete and check while you type."""
-    from orchestrator.definitions.schema import json_schemas  # noqa: PLC0415 -- heavy
+    from orchestrator.definitions.schema import json_schemas
 
     schemas = json_schemas()
     chosen = {kind: schemas[kind]} if kind is not None else schemas

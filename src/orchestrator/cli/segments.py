@@ -23,7 +23,7 @@ def command(ctx: click.Context, force: bool) -> int:
     """Recompute every segment and list them with their sizes, who entered and who left."""
     if ctx.invoked_subcommand is not None:
         return 0
-    from orchestrator.cycle import recompute_step  # noqa: PLC0415 -- heavy
+    from orchestrator.cycle import recompute_step
 
     shared: Shared = ctx.obj
     engine = shared.engine()
@@ -43,8 +43,8 @@ def command(ctx: click.Context, force: bool) -> int:
 @pass_shared
 def members(shared: Shared, name: str) -> int:
     """Who is in the segment NAME, since when."""
-    from orchestrator.cli.names import segment_named  # noqa: PLC0415 -- heavy
-    from orchestrator.segments.members import members_at  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import segment_named
+    from orchestrator.segments.members import members_at
 
     engine = shared.engine()
     segment_named(engine, name)
@@ -69,8 +69,8 @@ def members(shared: Shared, name: str) -> int:
 @pass_shared
 def explain(shared: Shared, name: str, contact: str) -> int:
     """Clause by clause, with the values, why CONTACT (id or address) is in the segment NAME or not."""
-    from orchestrator.cli.names import contact_named, segment_named  # noqa: PLC0415 -- heavy
-    from orchestrator.segments.explain import explain as explain_segment  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import contact_named, segment_named
+    from orchestrator.segments.explain import explain as explain_segment
 
     engine = shared.engine()
     segment_named(engine, name)

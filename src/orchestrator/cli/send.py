@@ -28,8 +28,8 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
 
     A run of it that was interrupted is carried on instead of beginning another one.
     """
-    from orchestrator.cli.names import campaign_named  # noqa: PLC0415 -- heavy
-    from orchestrator.sending import ByHand  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import campaign_named
+    from orchestrator.sending import ByHand
 
     engine = shared.engine()
     definition = campaign_named(engine, campaign)
@@ -63,7 +63,7 @@ def _confirmed(campaign: str, by_hand: ByHand) -> bool:
 
 
 def _answer(shared: Shared, by_hand: ByHand, *, dry_run: bool) -> int:
-    from orchestrator.cli.runs import summary  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.runs import summary
 
     with by_hand.engine.database.read() as connection:
         found: dict[str, Any] = summary(connection, by_hand.run)

@@ -14,7 +14,7 @@ from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_o
 @pass_shared
 def command(shared: Shared) -> int:
     """Last good import, recompute and sync; open runs; what waits for a person. Exit 1: unhealthy, 3: waits."""
-    from orchestrator.health import health  # noqa: PLC0415 -- heavy
+    from orchestrator.health import health
 
     engine = shared.engine()
     found = health(engine)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, force: bool) -> int:
     """Recompute, then make Mailchimp's audience equal to it: members, fields and one tag a segment."""
-    from orchestrator.cycle import recompute_step, stop_in_the_past, sync_step  # noqa: PLC0415 -- heavy
+    from orchestrator.cycle import recompute_step, stop_in_the_past, sync_step
 
     engine = shared.engine()
     with (

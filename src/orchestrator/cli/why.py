@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, campaign: str, contact: str) -> int:
     """Why CONTACT (id or address) did, or did not, get CAMPAIGN: from what the run stored."""
-    from orchestrator.cli.names import campaign_named, contact_named  # noqa: PLC0415 -- heavy
-    from orchestrator.explanation import why  # noqa: PLC0415 -- heavy
+    from orchestrator.cli.names import campaign_named, contact_named
+    from orchestrator.explanation import why
 
     engine = shared.engine()
     definition = campaign_named(engine, campaign)
