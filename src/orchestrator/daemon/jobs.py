@@ -43,6 +43,11 @@ class Jobs:
         self._told: tuple[Problem, ...] = ()
         self._told_of_runs: dict[str, tuple[str, str]] = {}
 
+    @property
+    def engine(self) -> Engine:
+        """The engine over the files as they were last read."""
+        return self._engine
+
     def import_(self) -> None:
         """Copy what the sources say."""
         self._guarded("import", self._import)

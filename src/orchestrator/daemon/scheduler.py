@@ -20,6 +20,7 @@ from orchestrator.definitions.schedules import next_after
 from orchestrator.definitions.values import Cron, Every, Schedule
 from orchestrator.definitions.workspace import WorkspaceReader
 from orchestrator.store.leases import lease
+from orchestrator.web.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +49,13 @@ def run_daemon(engine: Engine) -> None:
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE_SECONDS},
         )
-        jobs = Jobs(engine, reader, stop.is_set, lambda settings: _schedule(scheduler, settings, jobs))
+        jobs = Jobs(engine, reader, stop.is_set, lambda settings: _follow(scheduler, web, settings, jobs))
+        web = WebServer(lambda: jobs.engine)
         scheduler.add_job(jobs.whole, id="start")
         _schedule(scheduler, engine.settings, jobs)
         before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
+            web.start(engine.settings.web, engine.workspace.root)
             scheduler.start()
             log.info("daemon started", extra={"workspace": str(engine.workspace.root)})
             while not stop.wait(1):
@@ -61,6 +64,7 @@ def run_daemon(engine: Engine) -> None:
             scheduler.shutdown(wait=True)
             log.info("daemon stopped")
         finally:
+            web.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -70,6 +74,12 @@ def _problems(engine: Engine, workspace: Workspace) -> list[Problem]:
     with engine.database.read() as connection:
         custom = learn_custom_fields(connection)
     return list(inspect(workspace, custom))
+
+
+def _follow(scheduler: BackgroundScheduler, web: WebServer, settings: Settings, jobs: Jobs) -> None:
+    """Settings changed while the daemon runs."""
+    _schedule(scheduler, settings, jobs)
+    web.follow(settings.web, jobs.engine.workspace.root)
 
 
 def _schedule(scheduler: BackgroundScheduler, settings: Settings, jobs: Jobs) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.definitions import durations, rules, schedules
+from orchestrator.definitions import durations, listening, rules, schedules
 from orchestrator.definitions.keys import DURATION, GROW_FACTOR, LINES, SHARE, Key, Table, TableOf, TextOrTable
 from orchestrator.definitions.kinds import Choice, Flag, ListOf, Text, Whole
 
@@ -13,6 +13,7 @@ _SCHEDULE = Text('a schedule as "every 15 minutes"', schedules.parse_schedule)
 _CAP = Text('a cap as "2 in 7 days"', rules.or_off(durations.parse_cap), f"{durations.CAP_PATTERN}|^off$")
 _QUIET = Text('a span as "20:00-07:00"', rules.or_off(durations.parse_quiet_hours), f"{durations.QUIET_PATTERN}|^off$")
 _SECRET = Text("a reference, env:NAME or file:PATH", rules.secret_reference, rules.REFERENCE, is_secret=True)
+_WEB_SECRET = Text("a reference, env:NAME or file:PATH", listening.secret_reference, rules.REFERENCE, is_secret=True)
 _DATABASE_URL = Text("the address of a database", rules.database_url, is_secret=True)
 _SOURCE_URL = Text("the address of a database", rules.source_url, is_secret=True)
 
@@ -126,6 +127,30 @@ LINKS = Table(
     )
 )
 
+WEB = Table(
+    (
+        Key("port", Whole(1, 65535), "port of the daemon's web server; absent: it has none", example="8026"),
+        Key(
+            "host",
+            Text("an IP address", listening.host),
+            'address on which it listens; "0.0.0.0" lets other machines in',
+            '"127.0.0.1"',
+        ),
+        Key(
+            "webhook_secret",
+            _WEB_SECRET,
+            "where the end of the webhook's address is: env:NAME or file:PATH",
+            example='"env:WEBHOOK_SECRET"',
+        ),
+        Key(
+            "signing_secret",
+            _WEB_SECRET,
+            "where Mailchimp's signing secret is; without it signatures are not asked for",
+            example='"env:WEBHOOK_SIGNING_SECRET"',
+        ),
+    )
+)
+
 QUERY = TextOrTable(
     Table(
         (
@@ -185,6 +210,7 @@ CONFIG = Table(
         Key("rfm", RFM, "scores by recency, frequency and money"),
         Key("size", SIZE, "bands of the field `size`; below medium is small"),
         Key("links", LINKS, "links in mails"),
+        Key("web", WEB, "the daemon's web server: webhooks, health and metrics"),
         Key(
             "sources", TableOf(SOURCE, rules.source_name, f"^{rules.KEY}$"), "where facts come from, one table a source"
         ),

@@ -19,6 +19,7 @@ from orchestrator.definitions.values import (
     Source,
     SqlSource,
     SqlTable,
+    WebSettings,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def read_settings(document: Document, root: Path) -> tuple[Settings | None, list
         _check_tiers(reader, values["rfm"]["tiers"])
     if reader.is_sound("size"):
         _check_size(reader, values["size"])
+    if "web" in document.data and reader.is_sound("web"):
+        _check_web(reader, values["web"])
     if reader.is_sound("mailchimp"):
         _check_merge_fields(reader, values["mailchimp"]["merge_fields"])
     for name, source in (values.get("sources") or {}).items():
@@ -66,6 +69,7 @@ def _settings(values: Values, root: Path) -> Settings:
         guards=GuardSettings(**values["guards"]),
         rfm=RfmSettings(values["rfm"]["window"], {name: values["rfm"]["tiers"][name] for name in RfmSettings().tiers}),
         size=SizeSettings(**values["size"]),
+        web=WebSettings(**values["web"]),
         sources=tuple(_source(name, source, root) for name, source in values.get("sources", {}).items()),
         link_domains=values["links"].get("domains") or (mailchimp["reply_to"].rpartition("@")[2].lower(),),
     )
@@ -92,6 +96,15 @@ def _check_size(reader: TableReader, size: Values) -> None:
     if size["medium"] >= size["large"]:
         message = f"size.medium must be below size.large, not {size['medium']} and {size['large']}"
         reader.fault(("size",), message, "Both are numbers of employees.")
+
+
+def _check_web(reader: TableReader, web: Values) -> None:
+    if "port" not in web:
+        hint = "Add a line as port = 8026, or delete the table."
+        reader.fault(("web",), "[web] names no port, so there would be no web server", hint)
+    elif "signing_secret" in web and "webhook_secret" not in web:
+        hint = 'Add a line as webhook_secret = "env:WEBHOOK_SECRET": it makes the address that Mailchimp calls.'
+        reader.fault(("web", "signing_secret"), "web.signing_secret needs web.webhook_secret beside it", hint)
 
 
 def _check_merge_fields(reader: TableReader, merge_fields: Values) -> None:

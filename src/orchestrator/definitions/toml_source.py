@@ -95,7 +95,7 @@ def parse(content: bytes, file: str) -> Document | Problem:
 
 _SECRET = re.compile(r"\b[0-9a-fA-F]{16,}-[a-z]{2,3}\d+\b")
 _PASSWORD = re.compile(r"(?<=://)([^\s/@\"']*:)([^\s\"']+)(?=@)")
-_KEY_LINE = re.compile(r"""^(.*?\bapi_key["']?\s*[=:]?\s*)(.*)$""")
+_KEY_LINE = re.compile(r"""^(.*?\b(?:api_key|webhook_secret|signing_secret)["']?\s*[=:]?\s*)(.*)$""")
 _REFERENCE = re.compile(r"""^["']?(?:env|file):""")
 
 

@@ -115,6 +115,19 @@ class SizeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """[web]: the daemon's web server. Secrets are references, ``env:NAME`` or ``file:PATH``."""
+
+    port: int | None = None
+    """None: no server"""
+    host: str = "127.0.0.1"
+    webhook_secret: str | None = None
+    """end of the webhook's address; None: no webhooks"""
+    signing_secret: str | None = None
+    """what the provider signs its webhooks with; None: signatures are not looked at"""
+
+
+@dataclass(frozen=True, slots=True)
 class SqlTable:
     """One table of an SQL source: a query, perhaps with ``:since`` filled from a watermark column."""
 
@@ -159,6 +172,7 @@ class Settings:
     guards: GuardSettings = GuardSettings()
     rfm: RfmSettings = RfmSettings()
     size: SizeSettings = SizeSettings()
+    web: WebSettings = WebSettings()
     sources: tuple[Source, ...] = ()
     link_domains: tuple[str, ...] = ()
     """[links] domains: own domains, whose links get UTM parameters; default: the domain of reply_to"""

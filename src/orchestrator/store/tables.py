@@ -476,3 +476,17 @@ class SchemaVersion(SQLModel, table=True):
     __tablename__ = "schema_version"
     version: int = Field(primary_key=True)
     applied_at: int = _big()
+
+
+class WebhookDelivery(SQLModel, table=True):
+    """A webhook's call, so that its repetition does nothing. It holds no address, only a digest."""
+
+    __tablename__ = "webhook_delivery"
+    digest: str = Field(primary_key=True)
+    """sha256 of what makes a call this one: type, id or address, moment"""
+    kind: str
+    """the provider's word"""
+    fired_at: int = _big()
+    received_at: int = Field(sa_type=Big, index=True)
+    outcome: str
+    """WebhookOutcome"""

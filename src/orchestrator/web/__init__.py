@@ -1,0 +1,1 @@
+"""The daemon's web server: webhooks in, health and metrics out."""
