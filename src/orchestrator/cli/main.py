@@ -9,7 +9,7 @@ import sys
 import click
 
 from orchestrator import __version__
-from orchestrator.cli.options import shared_options
+from orchestrator.cli.options import answers_json, shared_options
 from orchestrator.errors import DefinitionError, OrchestratorError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "What the next cycle would change and whom it would mail. Touches nothing."),
     "sync": ("sync", "Make the Mailchimp audience equal to the memberships."),
     "preview": ("preview", "The exact mail that one contact would get."),
+    "test-send": ("test_send", "One contact's mail as a test to an address of yours, through Mailchimp."),
     "send": ("send", "Run a campaign now: recipients, decisions, confirmation, send."),
     "approve": ("approve", "Release a run that waits for approval."),
     "cancel": ("cancel", "Stop a run that is not sent yet."),
@@ -30,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Health: last good import, recompute, sync; what waits for a person."),
     "runs": ("runs", "Runs and their states; one run with every contact's decision."),
     "why": ("why", "Why a contact did, or did not, get a campaign."),
+    "report": ("report", "What came of campaigns: opens, clicks, orders and revenue, against the holdout."),
     "sandbox": ("sandbox", "A local Mailchimp with an inbox, for trying and rehearsing."),
 }
 
@@ -70,6 +72,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="campaigns")
+@answers_json
 @shared_options
 def cli() -> None:
     """Segments from your ERP, audiences and campaigns in Mailchimp: planned, exact and explained.
@@ -109,10 +112,30 @@ def run(arguments: list[str]) -> int:
     except Exception as fault:
         if debug:
             raise
+        told = _told(fault)
+        if told is not None:
+            click.secho(told, fg="red", err=True)
+            return 1
         click.secho(f"Unexpected fault: {type(fault).__name__}: {fault}", fg="red", err=True)
         click.echo("This is a bug of the orchestrator. Run it again with --debug for the details.", err=True)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _told(fault: Exception) -> str | None:
+    """The message of a fault of the machine around us: a file, a disk, the database. None: the fault is ours."""
+    if isinstance(fault, OSError) and fault.filename is not None:
+        return f"{fault.filename} cannot be used: {fault.strerror}. Check the path, its permissions and the disk."
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(fault, DBAPIError) and isinstance(fault.orig, Exception):
+        # the first line alone: the others may quote a row
+        reason = next(iter(str(fault.orig).splitlines()), type(fault.orig).__name__)
+        return (
+            f"The database failed: {reason}. What was not finished is taken back. "
+            "Check [database] url, the server or the file, and the disk; then run the command again."
+        )
+    return None
 
 
 def _show(fault: OrchestratorError) -> None:
