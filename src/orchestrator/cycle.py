@@ -52,6 +52,8 @@ class CycleReport:
     """opens, clicks and bounces that were new"""
     refused: list[str] = field(default_factory=list)
     """what a guard keeps back, in sentences"""
+    stopped: list[OrchestratorError] = field(default_factory=list)
+    """why runs could not go on; each is the reason of its run, too"""
     faults: list[OrchestratorError] = field(default_factory=list)
 
 
@@ -166,7 +168,9 @@ def advance_open_runs(
     advance = advance_of(engine, now=now, check=check, wait_seconds=wait_seconds)
     for run in sorted(runs, key=lambda run: (-priorities.get(run.campaign, 0), run.id)):
         guard = _guard_of(engine, run, now)
-        advance.advance(run, held_back=guard)
+        fault = advance.advance(run, held_back=guard)
+        if fault is not None:
+            report.stopped.append(fault)
         if guard is not None and run.finished_at is None:
             _keep_back(report, guard)
         report.runs.append(run)
@@ -243,7 +247,7 @@ def stop_if_guarded(engine: Engine, campaign: CampaignDefinition, now: datetime)
             if segment is not None and segment.held:
                 raise Refused(
                     f'Campaign "{campaign.name}" sends nothing: segment "{name}" is held back, {segment.held}. '
-                    "Look at `campaigns plan`; `campaigns segments --force` accepts the change."
+                    "Look at `campaigns plan` and `campaigns check`; `campaigns segments --force` accepts a jump."
                 )
 
 

@@ -77,13 +77,12 @@ class RehearsalGateway:
         return self._real.member(email)
 
     def add_members(self, rows: Sequence[MemberWrite]) -> MembersAnswer:
-        addresses = frozenset(row.email.lower() for row in rows)
-        self._pretend.members |= dict.fromkeys(addresses, MemberStatus.SUBSCRIBED)
-        shown = {row.email.lower(): frozenset(tag.lower() for tag in row.tags) for row in rows}
-        return self._answer(addresses, shown)
+        self._pretend.members |= {row.email.lower(): MemberStatus.SUBSCRIBED for row in rows}
+        return self.update_members(rows)
 
     def update_members(self, rows: Sequence[MemberWrite]) -> MembersAnswer:
-        return self._answer(frozenset(row.email.lower() for row in rows))
+        shown = {row.email.lower(): frozenset(tag.lower() for tag in row.tags) for row in rows}
+        return self._answer(frozenset(shown), shown)
 
     def unsubscribe_members(self, emails: Sequence[str]) -> MembersAnswer:
         addresses = frozenset(email.lower() for email in emails)

@@ -1,7 +1,7 @@
 """One day on which everything happens at once, for the tests that interrupt it.
 
-Three campaigns go out (one personal with several mailings, one on schedule, one plain), while members are added, updated,
-moved to a new address and opted out, tags change, and things of other people lie around at Mailchimp.
+Three campaigns go out (one personal with several mailings, one on schedule, one plain), while members are added,
+updated, moved to a new address and opted out, tags change, and things of other people lie around at Mailchimp.
 """
 
 from __future__ import annotations
@@ -63,8 +63,17 @@ class BusyDay:
 
 
 def busy_day(root: Path, sandbox: Sandbox) -> BusyDay:
+    """The eve of the day, to be returned to."""
+    world = eve(World(root, sandbox))
+    store = root / "eve.db"
+    _copy_database(root / "campaigns.db", store)
+    return BusyDay(world, store, copy.deepcopy(sandbox.account))
+
+
+def eve(world: World) -> World:
     """Everything prepared: yesterday's cycle ran, today's export lies ready."""
-    world = World(root, sandbox, SOURCES)
+    sandbox = world.sandbox
+    world.configure(SOURCES)
     world.segment("idle", "cart_items > 0 and hours_since_cart_change >= 4")
     world.segment("all", "consent = 'opted_in' or consent = 'opted_out'")
     world.segment("fresh", "days_since_login = 0")
@@ -85,9 +94,7 @@ def busy_day(root: Path, sandbox: Sandbox) -> BusyDay:
     world.cycle(YESTERDAY)
     sandbox.unsubscribe("c5@shop.example")
     _today(world, TODAY)
-    store = root / "eve.db"
-    _copy_database(root / "campaigns.db", store)
-    return BusyDay(world, store, copy.deepcopy(sandbox.account))
+    return world
 
 
 def _today(world: World, now: datetime) -> None:

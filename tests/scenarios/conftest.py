@@ -6,10 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
-pytest.register_assert_rewrite("tests.scenarios.busy_day", "tests.scenarios.world")
-
-from tests.scenarios.world import AUDIENCE, KEY_VARIABLE, World  # noqa: E402 -- after the line above
+from tests.scenarios.world import AUDIENCE, KEY_VARIABLE, World
 
 from orchestrator.campaigns import carry
 from orchestrator.clock import FixedClock
@@ -18,6 +15,8 @@ from orchestrator.sandbox.server import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+pytest.register_assert_rewrite("tests.scenarios.busy_day")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,14 @@ from zoneinfo import ZoneInfo
 BUSINESS = ZoneInfo("Europe/Stockholm")
 HOLIDAYS = {
     "SE": {date(2026, 1, 1), date(2026, 1, 6), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 1), date(2026, 5, 14)},
-    "DE": {date(2026, 1, 1), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 1), date(2026, 5, 14), date(2026, 5, 25)},
+    "DE": {
+        date(2026, 1, 1),
+        date(2026, 4, 3),
+        date(2026, 4, 6),
+        date(2026, 5, 1),
+        date(2026, 5, 14),
+        date(2026, 5, 25),
+    },
     "US": {date(2026, 1, 1), date(2026, 1, 19), date(2026, 2, 16), date(2026, 5, 25)},
 }
 """of the months that the scenarios play in"""
@@ -41,7 +48,7 @@ class Facts:
             for cart in self.rows["carts"].values()
             if cart["contact_id"] == who and cart["status"] == "open" and at(cart["modified_at"]) <= now
         ]
-        found = []
+        found: list[Mapping[str, Any]] = []
         for cart in sorted(carts, key=lambda cart: at(cart["modified_at"]), reverse=True):
             for line in sorted(self.rows["cart_lines"].values(), key=lambda line: str(line["product_id"])):
                 if line["cart_id"] == cart["cart_id"]:
@@ -74,7 +81,9 @@ def at(text: str) -> datetime:
 
 def idle_cart(hours: int) -> Rule:
     def rule(facts: Facts, who: str, now: datetime) -> bool:
-        carts = [cart for cart in facts.rows["carts"].values() if cart["contact_id"] == who and cart["status"] == "open"]
+        carts = [
+            cart for cart in facts.rows["carts"].values() if cart["contact_id"] == who and cart["status"] == "open"
+        ]
         changes = [at(cart["modified_at"]) for cart in carts if at(cart["modified_at"]) <= now]
         return bool(facts.cart(who, now)) and now - max(changes) >= timedelta(hours=hours)
 
@@ -150,7 +159,7 @@ class Mail:
 
 @dataclass
 class Oracle:
-    """``provider``: address -> status at Mailchimp other than subscribed; ``refused``: addresses that it does not take."""
+    """``provider``: address -> status at Mailchimp other than subscribed; ``refused``: addresses it refuses."""
 
     rows: Rows
     segments: dict[str, Rule]
@@ -177,9 +186,9 @@ class Oracle:
         self._recompute(now)
         work: list[tuple[int, int, str, Run, list[str]]] = []
         for run in self.runs:
-            due = [who for who, moment in run.open.items() if moment <= now]
-            if due:
-                work.append((-run.campaign.priority, 0, run.campaign.name, run, due))
+            ready = [who for who, moment in run.open.items() if moment <= now]
+            if ready:
+                work.append((-run.campaign.priority, 0, run.campaign.name, run, ready))
         for campaign in self.campaigns:
             due = self._due(campaign, now)
             if due is not None:
@@ -297,9 +306,9 @@ class Oracle:
             return "held_out"
         if who not in self._members[campaign.segment]:
             return "left_segment"
-        if any(who in other.open for other in self.runs if other.campaign == campaign and other is not run):
-            return "recently_mailed"
         own = [moment for name, contact, moment in self._sent if (name, contact) == (campaign.name, who)]
+        if now in own or any(who in other.open for other in self.runs if other.campaign == campaign):
+            return "recently_mailed"  # two mails of one campaign never go out at the same moment
         if campaign.again_after is not None and own and now - max(own) < campaign.again_after:
             return "recently_mailed"
         lately = [m for _, contact, m in self._sent if contact == who and now - m < self.limits.within]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from tests.scenarios.oracle import (
 from tests.scenarios.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from orchestrator.sandbox.server import Sandbox
@@ -55,10 +55,6 @@ def greeting(facts: Facts, who: str, _now: datetime) -> list[str]:
     name = facts.contact(who)["first_name"]
     words = "Hej" if str(facts.contact(who).get("language", "")).startswith("sv") else "Hello"
     return [f"{words} {name or 'there'}"]
-
-
-def fixed(words: str) -> object:
-    return lambda _facts, _who, _now: words
 
 
 def as_written(text: str) -> str:
@@ -150,9 +146,7 @@ class Shop:
                     self.world.order(f"o{number}", who, moment, total, status=status)
                 case "login":
                     number = len(self.world.rows["events"])
-                    self.world.put(
-                        "events", event_id=f"e{number}", contact_id=who, kind="login", at=moment.isoformat()
-                    )
+                    self.world.put("events", event_id=f"e{number}", contact_id=who, kind="login", at=moment.isoformat())
                 case "opt" if self.chances.random() < 0.3:
                     self.world.contact(who, consent=self.chances.choice(["opted_out", "unknown"]))
                 case "leave" if self.chances.random() < 0.4:
@@ -207,7 +201,7 @@ class Shop:
         for campaign in CAMPAIGNS:
             wanted = [run.decisions for run in self.oracle.runs if run.campaign == campaign]
             runs = [run for run in reversed(self.world.runs(self.now)) if run["campaign"] == campaign.name]
-            happened = [self.world.decisions(run["run"], self.now) for run in runs if not run["reason"][:6] == "Missed"]
+            happened = [self.world.decisions(run["run"], self.now) for run in runs if run["reason"][:6] != "Missed"]
             assert happened[-3:] == wanted[-3:], campaign.name
         for segment in SEGMENTS:
             tagged = {address.lower() for address in self.world.sandbox.tagged(segment)}
@@ -215,7 +209,7 @@ class Shop:
             assert tagged & there == self.oracle.tagged(segment), segment
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_mail_and_every_decision_of_weeks_is_as_worked_out_by_hand(
     tmp_path: Path, sandbox: Sandbox, seed: int
 ) -> None:

@@ -26,12 +26,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from orchestrator.cli.main import run
+from orchestrator.engine import open_engine
+from orchestrator.mailchimp.gateway import MailchimpGateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestrator.engine import Engine
     from orchestrator.sandbox.mailbox import SentMail
     from orchestrator.sandbox.server import Sandbox
 
@@ -43,8 +47,10 @@ MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 COLUMNS = {
     "accounts": ("account_id", "name", "industry", "country"),
-    "contacts": ("contact_id", "account_id", "email", "first_name", "last_name", "language", "country", "timezone")
-    + ("consent", "created_at"),
+    "contacts": (
+        *("contact_id", "account_id", "email", "first_name", "last_name", "language", "country", "timezone"),
+        *("consent", "created_at"),
+    ),
     "products": ("product_id", "name", "price"),
     "orders": ("order_id", "contact_id", "account_id", "placed_at", "status", "channel", "total"),
     "order_lines": ("order_id", "product_id", "quantity", "unit_price"),
@@ -105,7 +111,13 @@ class World:
         (self.root / "segments" / f"{name}.toml").write_text(f"where = '''\n{where}\n'''\n{more}\n", encoding="utf-8")
 
     def campaign(
-        self, name: str, segment: str, template: str, subject: str = "Hello", trigger: str = 'on = "manual"', **more: Any
+        self,
+        name: str,
+        segment: str,
+        template: str,
+        subject: str = "Hello",
+        trigger: str = 'on = "manual"',
+        **more: Any,
     ) -> None:
         """``more``: further keys of the file; ``holdout`` is its share."""
         holdout = more.pop("holdout", None)
@@ -187,8 +199,22 @@ class World:
     def command(self, *arguments: str, now: datetime) -> Result:
         """Run `campaigns ARGUMENTS` in this process."""
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run(["-C", str(self.root), "--now", now.isoformat(), *arguments])
+        opened: list[Engine] = []
+
+        def opening(*given: Any, **named: Any) -> Engine:
+            opened.append(open_engine(*given, **named))
+            return opened[-1]
+
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch("orchestrator.engine.open_engine", opening),
+        ):
+            try:
+                code = run(["-C", str(self.root), "--now", now.isoformat(), *arguments])
+            finally:
+                for engine in opened:
+                    _end(engine)
         return Result(code, out.getvalue(), err.getvalue())
 
     def ok(self, *arguments: str, now: datetime) -> Result:
@@ -247,3 +273,11 @@ FOOTER = '<p><a href="*|UNSUB|*">Unsubscribe</a> *|LIST:COMPANY|* *|LIST:ADDRESS
 
 def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _end(engine: Engine) -> None:
+    """What the end of a process does: nothing stays open."""
+    if isinstance(engine._gateway, MailchimpGateway):
+        engine._gateway.close()
+        engine._gateway._client._budget.close()
+    engine.close()

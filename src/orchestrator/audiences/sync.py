@@ -191,14 +191,17 @@ class Sync:
             }
 
     def _tags(self, wanted: list[KnownMember]) -> dict[int, tuple[str, ...]]:
+        """Tags that members lack, as far as we know."""
+        contacts = [known.contact for known in wanted]
         with self._database.read() as connection:
-            masks = store.masks(connection, [known.contact for known in wanted])
-        return {
-            contact: tuple(
-                name for name, bit in self._synced.items() if words.get(bit // WORD_BITS, 0) >> (bit % WORD_BITS) & 1
-            )
-            for contact, words in masks.items()
-        }
+            masks, carried = store.masks(connection, contacts), store.masks(connection, contacts, "tag_mask")
+
+        def lacks(contact: int, bit: int) -> bool:
+            word, place = divmod(bit, WORD_BITS)
+            there = carried.get(contact, {}).get(word, 0)
+            return bool((masks[contact].get(word, 0) & ~there) >> place & 1)
+
+        return {contact: tuple(name for name, bit in self._synced.items() if lacks(contact, bit)) for contact in masks}
 
     def _in_batches(self, step: str, owed: Iterator[_Owed], call: Callable[..., MembersAnswer]) -> None:
         def ask(rows: list[_Owed]) -> MembersAnswer:

@@ -5,7 +5,6 @@ Every step starts from what the database says, so this is also how a run goes on
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.carry import Carrier
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.clock import Clock
     from orchestrator.definitions.values import CampaignDefinition, Workspace
+    from orchestrator.errors import OrchestratorError
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Mailing, Run
@@ -64,8 +64,9 @@ class Advance:
         self._check = check
         self._wait_seconds = wait_seconds
 
-    def advance(self, run: Run, *, held_back: str | None = None) -> None:
-        """As far as it goes; what stops it is stored as the run's reason. Raises only what stops everything.
+    def advance(self, run: Run, *, held_back: str | None = None) -> OrchestratorError | None:
+        """As far as it goes. Returns what failed, if anything did; it is stored as the run's reason. Raises only what
+        stops everything.
 
         ``held_back``: why a guard lets nothing more of it go out; what is on its way is read back all the same.
         """
@@ -80,7 +81,7 @@ class Advance:
                 self._drop_the_rest(run, run.cancelled_by)
                 self._settle(run)
             elif RunState(run.state) == RunState.WAITING_APPROVAL:
-                return
+                return None
             elif held_back is not None or campaign is None:
                 self._find_sent(run)
                 self._settle(run)
@@ -91,11 +92,12 @@ class Advance:
             raise
         except (GatewayError, DefinitionError) as problem:
             self._stopped(run, str(problem))
-            return
+            return problem
         if held_back is not None and self._is_owed(run):
             self._stopped(run, held_back)
-            return
-        self._finish(run)
+        else:
+            self._finish(run)
+        return None
 
     def cancel(self, run: Run, who: str) -> int:
         """Stop a run: what is not on its way is dropped. Returns how many mails were on their way already."""
@@ -130,8 +132,7 @@ class Advance:
         except GatewayMisconfigured:
             raise
         except GatewayError:
-            with suppress(RetryLater):
-                self._settle(run)
+            self._settle(run)
             raise
         self._settle(run)
 
@@ -184,7 +185,10 @@ class Advance:
                     store.set_mailing(connection, mailing, problem=str(fault))
         if all(MailingState(mailing.state) in READ_BY_PROVIDER for mailing in self._mailings(run)):
             store.release_slots(self._database, run.id or 0)
-        if problem is not None:
+        if isinstance(problem, RetryLater):
+            # the provider is at work on it: that takes its time, and nothing has failed
+            self._stopped(run, str(problem))
+        elif problem is not None:
             raise problem
 
     def _finish(self, run: Run) -> None:

@@ -111,9 +111,12 @@ class Carrier:
         state = MailingState(mailing.state)
         if state not in MAILING_MOVES or MailingState.DROPPED not in MAILING_MOVES[state]:
             return
-        if mailing.send_asked_at is not None and self._status_after_send(mailing) != "save":
-            self._move(mailing, MailingState.SENDING)
-            return
+        if mailing.send_asked_at is not None:
+            if self._status_after_send(mailing) != "save":
+                self._move(mailing, MailingState.SENDING)
+                return
+            # certain, and stored before the draft goes away: who finds no draft must not wonder whether it was sent
+            self._move(mailing, MailingState.CAMPAIGN_MADE, send_asked_at=None)
         self.drop(mailing)
 
     def recognize_sent(self, mailing: Mailing) -> None:
@@ -199,9 +202,10 @@ class Carrier:
                     self._clock.sleep(2**attempt)
                     there = self._members_of(mailing)
                 for address in lacking:
-                    if address not in there and address not in taken:
-                        contact = wanted.pop(address)
-                        self._record(self._withhold_by_status(contact, address, refused.get(address, "")))
+                    if address in there or (address in taken and self._is_subscribed(address)):
+                        continue
+                    contact = wanted.pop(address)
+                    self._record(self._withhold_by_status(contact, address, refused.get(address, "")))
         except NotAtProvider:
             self._move(mailing, MailingState.SEGMENT_WANTED, remote_segment=None)
             return
@@ -214,6 +218,11 @@ class Carrier:
         self._move(mailing, MailingState.CAMPAIGN_WANTED, recipients=len(wanted))
         if done == MailingState.CAMPAIGN_MADE:
             self._move(mailing, done)
+
+    def _is_subscribed(self, address: str) -> bool:
+        """Taken into the static segment and not listed: does the listing lag, or did the member opt out?"""
+        member = self._gateway.member(address)
+        return member is not None and member.status == MemberStatus.SUBSCRIBED
 
     def _members_of(self, mailing: Mailing) -> set[str]:
         return set(self._gateway.segment_members(mailing.remote_segment or 0))
@@ -342,14 +351,8 @@ class Carrier:
 
     def _send(self, mailing: Mailing, *, fresh: bool) -> None:
         campaign = mailing.remote_campaign or ""
-        if not fresh or mailing.send_asked_at is not None:
-            status = self._status_after_send(mailing)
-            if status != "save":
-                self._move(mailing, MailingState.SENDING)
-                return
-            if mailing.send_asked_at is not None:
-                self._unsent(mailing)
-                return
+        if (not fresh or mailing.send_asked_at is not None) and self._is_settled(mailing):
+            return
         self._check()
         # real time on purpose: it bounds how long the provider may still be at work on the call
         self._set(mailing, send_asked_at=int(time.time()))
@@ -369,6 +372,23 @@ class Carrier:
                 self._move(mailing, MailingState.CAMPAIGN_MADE, send_asked_at=None)
                 raise
         self._move(mailing, MailingState.SENDING)
+
+    def _is_settled(self, mailing: Mailing) -> bool:
+        """A send that was interrupted: what came of it decides. False: it was never asked for, and the draft waits."""
+        try:
+            status = self._status_after_send(mailing)
+        except NotAtProvider:
+            if mailing.send_asked_at is not None:
+                raise
+            self._move(mailing, MailingState.CAMPAIGN_WANTED, remote_campaign=None)
+            return True
+        if status != "save":
+            self._move(mailing, MailingState.SENDING)
+        elif mailing.send_asked_at is not None:
+            self._unsent(mailing)
+        else:
+            return False
+        return True
 
     def _unsent(self, mailing: Mailing) -> None:
         """Asked to be sent, and certainly not: everything is looked at again. Gives up for now after some times."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.contacts.measures import CustomColumn, ValueType
+from orchestrator.contacts.measures import CustomColumn, MailOf, ValueType
 from orchestrator.definitions.files import CONFIG_FILE
-from orchestrator.segments.expression import Expression, parse as parse_expression
+from orchestrator.segments.characters import Fault
+from orchestrator.segments.expression import Expression, parse as parse_expression, problem_at
 from orchestrator.segments.fields import nearest, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from orchestrator.check.documents import Documents
     from orchestrator.definitions.values import SegmentDefinition, Workspace
     from orchestrator.problems import Problem
+    from orchestrator.segments.compile import CompiledSegment
 
 CUSTOM = re.compile(r"\b(?:account_)?x_[a-z0-9_]+\b")
 _NUMBERS = {ValueType.NUMBER, ValueType.MONEY}
@@ -62,6 +65,24 @@ def field_problems(
         elif type_ not in _NUMBERS:
             hint = "A key figure is a number; `campaigns fields` lists every field."
             yield documents.problem(segment.file, ("kpi", "field"), f'"{name}" is a {type_}, not a number', hint)
+
+
+def campaign_references(
+    segments: Iterable[SegmentDefinition], compiled: Mapping[str, CompiledSegment], campaigns: Collection[str]
+) -> Iterator[Problem]:
+    """``received('name')`` and ``clicked('name')`` of campaigns that have no file. ``campaigns``: those that have."""
+    for segment in segments:
+        fields = compiled[segment.name].fields if segment.name in compiled else ()
+        asked = {field.measure.campaign: field.name for field in fields if isinstance(field.measure, MailOf)}
+        for name, call in sorted(asked.items()):
+            found = re.search(rf"{call.partition('(')[0]}\s*\(\s*'{re.escape(name)}'\s*\)", segment.where)
+            if name in campaigns or found is None:  # not found: it stands in a segment that this one refers to
+                continue
+            near = get_close_matches(name, campaigns, 1)
+            hint = f"Closest file: campaigns/{near[0]}.toml." if near else "There is no such file in campaigns/."
+            hint += " To ask for a campaign that is over, keep its file with active = false."
+            fault = Fault(found.start(), len(found[0]), f'campaign "{name}" does not exist', hint)
+            yield problem_at(segment, fault)
 
 
 def _type(name: str, custom: Mapping[str, CustomColumn] | None) -> ValueType | None:

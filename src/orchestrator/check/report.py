@@ -16,7 +16,7 @@ from orchestrator.definitions.toml_source import excerpt_of
 from orchestrator.definitions.values import MailchimpSettings, SegmentDefinition, Settings, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Set as AbstractSet
     from pathlib import Path
 
     from orchestrator.contacts.measures import CustomColumn
@@ -46,24 +46,35 @@ def check(root: Path, custom: Mapping[str, CustomColumn] | None = None) -> Check
     segments = {**survey.segment_drafts, **survey.segments}
     campaigns = {**survey.campaign_drafts, **survey.campaigns}
     workspace = Workspace(root, survey.settings or _any_settings(root), segments, campaigns)
-    found = inspect(workspace, custom, unreadable=files["segments"] - segments.keys())
+    found = inspect(workspace, custom, unreadable=files["segments"] - segments.keys(), more=files["campaigns"])
     problems = tuple(sorted({*survey.problems, *found}))
     return CheckReport(problems, len(files["segments"]), len(files["campaigns"]))
 
 
 def inspect(
-    workspace: Workspace, custom: Mapping[str, CustomColumn] | None = None, *, unreadable: Collection[str] = ()
+    workspace: Workspace,
+    custom: Mapping[str, CustomColumn] | None = None,
+    *,
+    unreadable: Collection[str] = (),
+    more: AbstractSet[str] = frozenset(),
 ) -> list[Problem]:
-    """Problems of definitions that are sound by themselves. ``unreadable``: segments whose files are not."""
+    """Problems of definitions that are sound by themselves. ``unreadable``: segments whose files are not; ``more``:
+    campaigns that have a file, readable or not.
+    """
     from orchestrator.check.examples import example_problems  # noqa: PLC0415 -- heavy
-    from orchestrator.check.fields import assumed_custom_fields, field_problems  # noqa: PLC0415 -- heavy
+    from orchestrator.check.fields import (  # noqa: PLC0415 -- heavy
+        assumed_custom_fields,
+        campaign_references,
+        field_problems,
+    )
     from orchestrator.check.templates import template_problems  # noqa: PLC0415 -- heavy
     from orchestrator.segments.compile import compile_segments  # noqa: PLC0415 -- heavy
 
     fields = assumed_custom_fields(workspace.segments.values()) if custom is None else custom
     by_file = {segment.file: segment for segment in workspace.segments.values()}
     compiled = compile_segments(workspace.segments, fields, unreadable=unreadable)
-    problems = [_in_file(problem, by_file[problem.file]) for problem in compiled.problems]
+    named = campaign_references(workspace.segments.values(), compiled.segments, workspace.campaigns.keys() | more)
+    problems = [_in_file(problem, by_file[problem.file]) for problem in (*compiled.problems, *named)]
     documents = Documents(workspace.root)
     problems += example_problems(workspace.segments, compiled.segments, fields, documents)
     problems += field_problems(workspace, custom, documents)

@@ -18,8 +18,20 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.argument("directory", type=click.Path(path_type=Path), required=False)
-@click.option("--port", default=8025, show_default=True, help="Of the inbox, on 127.0.0.1; 0 takes a free one.")
-@click.option("--contacts", default=2000, show_default=True, help="Size of the generated wholesaler.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8025,
+    show_default=True,
+    help="Of the inbox, on 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--contacts",
+    type=click.IntRange(1, 1_000_000),
+    default=2000,
+    show_default=True,
+    help="Size of the generated wholesaler.",
+)
 @click.option("--seed", default=7, show_default=True, help="Another seed, another wholesaler.")
 @click.option("--exit", "leave", is_flag=True, help="Stop after the cycle instead of serving the inbox.")
 @shared_options

@@ -81,6 +81,15 @@ def _json(report: ImportReport) -> dict[str, object]:
             }
             for reject in report.rejects
         ],
+        "failures": [
+            {
+                "source": failure.source,
+                "table": failure.table,
+                "message": failure.message,
+                "refused": failure.refused,
+            }
+            for failure in report.failures
+        ],
     }
 
 

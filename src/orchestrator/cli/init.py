@@ -20,7 +20,10 @@ def command(directory: Path) -> int:
 
     if (directory / "config.toml").exists():
         raise UsageError(f"{directory} holds a workspace already. Nothing was changed.")
-    files = copy_starter(directory)
+    try:
+        files = copy_starter(directory)
+    except OSError as fault:
+        raise UsageError(f"{directory} cannot be written: {fault.strerror}. Name another folder.") from None
     output.line(f"A workspace of {files} files is in {directory}.")
     output.line("Next:")
     output.line(f"  cd {directory}")

@@ -51,6 +51,8 @@ def contact_named(connection: Connection, name: str) -> Person:
     query = text(
         "SELECT id, key, email FROM contact WHERE key = :name OR email_key = lower(:name) ORDER BY key = :name"
     )
+    if not _searchable(name):
+        raise UsageError(f"The contact {name!a} is not readable text. Name its id or address.")
     rows = connection.execute(query, {"name": name.strip()}).all()
     if not rows:
         # non-ASCII letters are lower-cased here, not by the database
@@ -64,13 +66,19 @@ def contact_named(connection: Connection, name: str) -> Person:
 
 def run_named(connection: Connection, name: str) -> Run:
     """A run by its name."""
-    found = store.find_run(connection, name)
+    found = store.find_run(connection, name) if _searchable(name) else None
     if found is None:
         names = [run.name for run in store.all_runs(connection)]
         near = get_close_matches(name, names, 1)
         hint = f"Did you mean {near[0]}?" if near else "`campaigns runs` lists them."
-        raise UsageError(f'There is no run "{name}". {hint}')
+        shown = name if _searchable(name) else ascii(name)
+        raise UsageError(f'There is no run "{shown}". {hint}')
     return found
+
+
+def _searchable(name: str) -> bool:
+    """Whether a database can be asked for it: bytes of a terminal that are no text, and NUL, it refuses."""
+    return "\0" not in name and all(not "\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _raise_problems(engine: Engine, file: str) -> None:

@@ -1,4 +1,7 @@
-"""Options that every command takes, before or after its name: -C, --now, --verbose, --debug; and --json."""
+"""Options that every command takes, before or after its name: -C, --now, --verbose, --debug; and --json.
+
+Commands that only do something, such as `init`, refuse --json: nobody should wait for a document that never comes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
 
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""of --now: a slip beyond them would be recorded, and history only moves forward"""
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
@@ -51,6 +56,8 @@ class Shared:
                 f'--now "{self.now}" is not a moment. Write it as 2026-01-31T09:00 (business time) '
                 "or 2026-01-31T09:00+01:00."
             ) from None
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise click.UsageError(f'--now "{self.now}": the year has to lie between {FIRST_YEAR} and {LAST_YEAR}.')
         if moment.tzinfo is not None:
             return moment
         from orchestrator.definitions.workspace import read_workspace
@@ -78,10 +85,12 @@ def shared_options(command: Command) -> Command:
         ctx: click.Context, workspace_dir: Path | None, now: str | None, verbose: bool, debug: bool, **given: Any
     ) -> Any:
         before = ctx.obj if isinstance(ctx.obj, Shared) else Shared()
+        if before.json and all(parameter.name != "as_json" for parameter in ctx.command.params):
+            raise click.UsageError(f"{ctx.command.name} does not answer in JSON. Leave --json out.")
         ctx.obj = replace(
             before,
             directory=workspace_dir or before.directory,
-            now=now or before.now,
+            now=before.now if now is None else now,
             verbose=verbose or before.verbose,
             debug=debug or before.debug,
         )

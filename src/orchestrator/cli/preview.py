@@ -9,6 +9,7 @@ import click
 
 from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.templates.mail import RenderedEmail
@@ -60,7 +61,10 @@ def command(shared: Shared, campaign: str, contact: str, out: Path | None, in_br
 
 
 def _write(mail: RenderedEmail, folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise UsageError(f"--out {folder}: the folder cannot be made: {fault.strerror}. Name another one.") from None
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
     (folder / f"{safe}.txt").write_text(f"{mail.subject}\n{mail.preheader or ''}\n\n{mail.text}\n", encoding="utf-8")
     page = folder / f"{safe}.html"

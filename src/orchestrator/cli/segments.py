@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, force: bool) -> int:
     """Recompute every segment and list them with their sizes, who entered and who left."""
     if ctx.invoked_subcommand is not None:
+        if force:
+            raise click.UsageError(f"--force goes with `campaigns segments` alone, not with {ctx.invoked_subcommand}.")
         return 0
     from orchestrator.cycle import recompute_step
 

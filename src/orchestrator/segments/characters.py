@@ -18,6 +18,7 @@ INSTEAD = {
     "`": "Field names stand without quotes.",
 }
 
+PARTS_OF_THE_LANGUAGE = "Write fields, 'texts', numbers, and or not, = != < <= > >=, + - *, and parentheses."
 CURLY_QUOTES = "‘’‚‛“”„‟«»‹›´′″"  # as word processors write them
 _ALLOWED = re.compile(r"[A-Za-z0-9_ \t\r\n'()=<>!+\-*.,]")
 
@@ -104,6 +105,6 @@ def _refused(text: str, start: int) -> tuple[Fault, str]:
     while end < len(text) and text[end] == character:
         end += 1
     written = text[start:end]
-    return Fault(start, end - start, f'"{written}" is not part of the language', INSTEAD.get(character, "")), " " * (
-        end - start
-    )
+    return Fault(
+        start, end - start, f'"{written}" is not part of the language', INSTEAD.get(character, PARTS_OF_THE_LANGUAGE)
+    ), " " * (end - start)

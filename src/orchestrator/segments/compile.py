@@ -113,7 +113,9 @@ class _Compiler:
         parts = walk(expression.condition)
         size = sum(self.sizes[part.name] if isinstance(part, InSegment) else 1 for part in parts)
         if size > MAX_NODES:
-            self._refuse(name, Fault(0, 1, "the condition is too large with all that it refers to"))
+            self._refuse(
+                name, Fault(0, 1, "the condition is too large with all that it refers to", "Refer to fewer segments.")
+            )
             return None
         self.sizes[name] = size
         condition = _resolved(expression.condition, self.done)
@@ -153,7 +155,7 @@ class _Compiler:
             return False
         if len(path) > MAX_CHAIN:
             message = f"more than {MAX_CHAIN} segments refer to each other one after the other"
-            self._refuse(name, self._at_reference(name, other, message, ""))
+            self._refuse(name, self._at_reference(name, other, message, "Shorten the chain."))
             return False
         return self.compile(other, path) is not None
 

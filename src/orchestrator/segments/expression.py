@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 
@@ -16,12 +16,7 @@ from orchestrator.problems import Problem
 from orchestrator.segments.characters import Fault
 from orchestrator.segments.lexical import Words, read_words
 from orchestrator.segments.reader import TreeReader
-from orchestrator.segments.tree import (
-    Condition,
-    InSegment,
-    fields_of,
-    walk,
-)
+from orchestrator.segments.tree import Condition, InSegment, fields_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +24,9 @@ if TYPE_CHECKING:
     from orchestrator.contacts.measures import CustomColumn
     from orchestrator.definitions.values import SegmentDefinition
     from orchestrator.segments.field import Field
+
+
+COMPARING = {TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,14 @@ def _syntax_fault(error: ParseError, words: Words) -> Fault:
     written = words.text[place.start : place.end + 1]
     width = place.end + 1 - place.start
     if "Expecting )" in description:
-        return Fault(place.start, width, f'a closing parenthesis is missing at "{written}"')
+        hint = "Close each ( with a )."
+        return Fault(place.start, width, f'a closing parenthesis is missing at "{written}"', hint)
+    first = words.tokens[0]
+    if "Required" in description and first.token_type in COMPARING:
+        start, end = first.start, first.end + 1
+        hint = "A comparison has a field on its left: cart_items > 5."
+        return Fault(start, end - start, f'something is missing before "{words.text[start:end]}"', hint)
     if place is words.tokens[-1] and "Required" in description:
-        return Fault(place.start, width, f'something is missing after "{written}"')
+        hint = "A comparison has two sides: cart_items > 5; `between` has two ends: between 2 and 5."
+        return Fault(place.start, width, f'something is missing after "{written}"', hint)
     return Fault(place.start, width, f'"{written}" is not expected here', "Join conditions with `and` or `or`.")

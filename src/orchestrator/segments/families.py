@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.contacts.measures import (
@@ -25,11 +26,24 @@ from orchestrator.contacts.measures import (
     RfmName,
     ValueType,
 )
+from orchestrator.contacts.regions import REGIONS
 from orchestrator.segments.field import CURRENCY, NEVER_NULL, UNKNOWN, Field
+from orchestrator.vocabulary import Consent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.contacts.measures import Measure
 
+CLOSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "region": tuple(REGIONS),
+        "consent": tuple(Consent),
+        "size": ("small", "medium", "large"),
+        "rfm_tier": ("bronze", "silver", "gold", "vip"),
+    }
+)
+"""fields with no other values: comparing them with anything else is a slip"""
 LOGIN = "login"
 """kind of the events that are logins"""
 TEXT, NUMBER, MONEY = ValueType.TEXT, ValueType.NUMBER, ValueType.MONEY

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from sqlglot import Token, Tokenizer, TokenType
 
 from orchestrator.contacts.periods import is_period
-from orchestrator.segments.characters import INSTEAD, Fault, refuse_characters
+from orchestrator.segments.characters import INSTEAD, PARTS_OF_THE_LANGUAGE, Fault, refuse_characters
 from orchestrator.segments.fields import nearest, resolve
 from orchestrator.segments.functions import FUNCTIONS, IN_SEGMENT, function_field
-from orchestrator.segments.shape import shape_faults
+from orchestrator.segments.shape import SPLIT, shape_faults
 from orchestrator.segments.tree import InSegment
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def read_words(text: str, custom: Mapping[str, CustomColumn]) -> Words:
     words = Words(text)
     if len(text) > MAX_LENGTH:
         words.faults.append(
-            Fault(MAX_LENGTH, 1, f"the condition has {len(text):,} characters; the limit is {MAX_LENGTH:,}")
+            Fault(MAX_LENGTH, 1, f"the condition has {len(text):,} characters; the limit is {MAX_LENGTH:,}", SPLIT)
         )
         return words
     clean = refuse_characters(text, words.faults)
@@ -158,7 +158,11 @@ def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping
         before = tokens[position - 1] if position else None
         if before and before.token_type is TokenType.NUMBER and before.end + 1 == token.start:
             whole = words.text[before.start : token.end + 1]
-            hint = f"Write {whole.replace('_', '')}." if whole.replace("_", "").isdigit() else ""
+            hint = (
+                f"Write {whole.replace('_', '')}."
+                if whole.replace("_", "").isdigit()
+                else "Write digits, as in 1250.5."
+            )
             words.faults.append(Fault(before.start, len(whole), f'"{whole}" is not a number', hint))
             return position + 1
         if following and following.token_type is TokenType.L_PAREN:
@@ -173,7 +177,12 @@ def _read_word(tokens: list[Token], position: int, words: Words, custom: Mapping
         words.faults.append(Fault(token.start, len(written), f'"{written}" is not a number of the language', hint))
     elif token.token_type not in {TokenType.STRING, TokenType.NUMBER} and SIGNS.get(token.token_type) != written:
         words.faults.append(
-            Fault(token.start, len(written), f'"{written}" is not part of the language', INSTEAD.get(written, ""))
+            Fault(
+                token.start,
+                len(written),
+                f'"{written}" is not part of the language',
+                INSTEAD.get(written, PARTS_OF_THE_LANGUAGE),
+            )
         )
     words.tokens.append(token)
     return position + 1
@@ -225,7 +234,9 @@ def _read_call(tokens: list[Token], position: int, words: Words, custom: Mapping
         # what stands in the parentheses of an unknown function has no meaning of its own
         return end + 1
     if not closed:
-        words.faults.append(Fault(name_token.start, len(name), f"the parenthesis after {name} is never closed"))
+        words.faults.append(
+            Fault(name_token.start, len(name), f"the parenthesis after {name} is never closed", "Add a ).")
+        )
         return end
     arguments = _arguments(tokens[position + 2 : end], words)
     usage = FUNCTIONS[name].usage if name in FUNCTIONS else f"{IN_SEGMENT}('gold')"

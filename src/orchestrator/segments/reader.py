@@ -5,6 +5,7 @@ Anything else, known to SQL or added to sqlglot one day, is refused. Types are c
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from sqlglot import exp
 from orchestrator.contacts.custom import is_date
 from orchestrator.contacts.measures import ValueType
 from orchestrator.segments.characters import Fault
+from orchestrator.segments.families import CLOSED
 from orchestrator.segments.field import Field
 from orchestrator.segments.tree import (
     OPERANDS,
@@ -105,7 +107,8 @@ class TreeReader:
     def _operand(self, node: exp.Expr) -> Operand:
         read = self._read(node)
         if not isinstance(read, OPERANDS):
-            raise _Refused(node, f"a condition stands where a value is expected: {render(read)}")
+            message = f"a condition stands where a value is expected: {render(read)}"
+            raise _Refused(node, message, "Join conditions with `and` or `or`.")
         return read
 
     def _read(self, node: exp.Expr) -> Operand | Condition:  # noqa: C901, PLR0912 - one case a class of node
@@ -156,7 +159,7 @@ class TreeReader:
         self._check_parts(node.this)
         number = node.name.removeprefix("v")
         if not number.isdigit():  # sqlglot takes some keywords for names where no other reading is left
-            raise _Refused(node, f'"{node.name}" is not expected here')
+            raise _Refused(node, f'"{node.name}" is not expected here', "Join conditions with `and` or `or`.")
         return self.words.meanings[int(number)]
 
     def _negative(self, node: exp.Neg) -> Operand:
@@ -173,7 +176,8 @@ class TreeReader:
         calculated = Arithmetic(SUMS[type(node)], left, right)
         decimals = _decimals(calculated)
         if decimals > MAX_DECIMALS:
-            raise _Refused(node, f"this calculation needs {decimals} decimals; the limit is {MAX_DECIMALS}")
+            message = f"this calculation needs {decimals} decimals; the limit is {MAX_DECIMALS}"
+            raise _Refused(node, message, "Write numbers with fewer decimals, or multiply less.")
         if isinstance(left, Number) and isinstance(right, Number):
             value = value_of(calculated, {})
             assert isinstance(value, Fraction)
@@ -183,9 +187,10 @@ class TreeReader:
     def _like(self, node: exp.Like) -> Condition:
         operand, pattern = self._operand(node.this), self._read(node.expression)
         if not isinstance(pattern, Text):
-            raise _Refused(node, "`like` takes a text: like 'pump%'")
+            raise _Refused(node, "`like` takes a text", "Write it in single quotes: like 'pump%'.")
         if type_of(operand) is not ValueType.TEXT:
-            raise _Refused(node, f"`like` looks into texts; {render(operand)} is a {type_of(operand)}")
+            message = f"`like` looks into texts; {render(operand)} is a {type_of(operand)}"
+            raise _Refused(node, message, "Compare it: = != < > …")
         like = Like(operand, pattern.value)
         return Negation(like) if node.args.get("negate") else like
 
@@ -197,8 +202,10 @@ class TreeReader:
         for part in node.expressions:
             value = self._read(part)
             if not isinstance(value, Number | Text):
-                raise _Refused(part, "the list after `in` holds values only: 'text' or numbers")
+                message = "the list after `in` holds values only"
+                raise _Refused(part, message, "Write texts in single quotes, or numbers: in ('a', 'b').")
             self._check_types(node, operand, value)
+            _check_value(part, operand, value)
             values.append(value)
         return OneOf(operand, tuple(values))
 
@@ -207,11 +214,15 @@ class TreeReader:
         left, right = self._side(node.this), self._side(node.expression)
         if isinstance(left, OPERANDS) and isinstance(right, OPERANDS):
             self._check_types(node, left, right)
+            if operator in ("=", "!="):
+                _check_value(node, left, right)
+                _check_value(node, right, left)
             return Comparison(operator, left, right)
         if isinstance(left, Constant):
             left, right = right, left
         if isinstance(left, OPERANDS) or not isinstance(right, Constant) or operator not in ("=", "!="):
-            raise _Refused(node, "a condition can be compared with `= true` or `= false` only")
+            message = "a condition can be compared with `= true` or `= false` only"
+            raise _Refused(node, message, "Leave the comparison out: a condition is true or false by itself.")
         return left if right.value is (operator == "=") else Negation(left)
 
     def _side(self, node: exp.Expr) -> Operand | Condition:
@@ -220,7 +231,8 @@ class TreeReader:
 
     def _check_numeric(self, node: exp.Expr, operand: Operand) -> None:
         if type_of(operand) not in _NUMERIC:
-            raise _Refused(node, f"{render(operand)} is a {type_of(operand)}; + - * take numbers")
+            message = f"{render(operand)} is a {type_of(operand)}; + - * take numbers"
+            raise _Refused(node, message, "`campaigns fields` says which fields are numbers.")
 
     def _check_types(self, node: exp.Expr, left: Operand, right: Operand) -> None:
         types = {type_of(left), type_of(right)}
@@ -239,7 +251,7 @@ class TreeReader:
         elif ValueType.TEXT in types and types & _NUMERIC:
             hint = "Texts stand in single quotes: 'text'."
         else:
-            hint = ""
+            hint = "`campaigns fields` says what each field is."
         raise _Refused(node, f"cannot compare {names}: {render(left)} and {render(right)}", hint)
 
     def _note(self, refused: _Refused) -> None:
@@ -253,6 +265,19 @@ class TreeReader:
     @staticmethod
     def _place(leaf: exp.Expr) -> tuple[int, int]:
         return leaf.meta.get("start", 0), leaf.meta.get("end", 0) + 1
+
+
+def _check_value(node: exp.Expr, field: Operand, value: Operand) -> None:
+    """Raises _Refused for a text that the field never has."""
+    if not isinstance(field, Field) or not isinstance(value, Text):
+        return
+    values = CLOSED.get(field.name)
+    if values is None or value.value in values:
+        return
+    near = get_close_matches(value.value.lower(), [one.lower() for one in values], 1)
+    meant = next((one for one in values if near and one.lower() == near[0]), None)
+    hint = f"Did you mean '{meant}'?" if meant else f"It is one of {', '.join(values)}."
+    raise _Refused(node, f"{field.name} is never {render(value)}", hint)
 
 
 def _literal(node: exp.Literal) -> Number | Text:

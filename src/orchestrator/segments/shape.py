@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlglot import Token
 
+SPLIT = "Move parts into segments of their own and join them with in_segment('name')."
 MAX_NESTING = 20
 MAX_ARITHMETIC = 100
 _SIGNS = {TokenType.PLUS, TokenType.DASH, TokenType.STAR}
@@ -62,7 +63,12 @@ def _stray_commas(text: str, tokens: list[Token]) -> Iterator[Fault]:
                 if re.fullmatch(r"[0-9]{1,3},[0-9]{3}([.][0-9]+)?", whole):
                     yield Fault(around[0], len(whole), f'"{whole}" is not a number', f"Write {whole.replace(',', '')}.")
                 else:
-                    yield Fault(token.start, 1, "a comma stands only in lists: in ('a', 'b')")
+                    yield Fault(
+                        token.start,
+                        1,
+                        "a comma stands only in lists",
+                        "In a number write a point: 1.5. A list: in (1, 2).",
+                    )
 
 
 def _too_deep(tokens: list[Token]) -> Iterator[Fault]:
@@ -72,8 +78,8 @@ def _too_deep(tokens: list[Token]) -> Iterator[Fault]:
         negations = negations + 1 if token.token_type is TokenType.NOT else 0
         arithmetic += token.token_type in _SIGNS
         if token.token_type is TokenType.L_PAREN and depth == MAX_NESTING + 1:
-            yield Fault(token.start, 1, f"parentheses are nested more than {MAX_NESTING} deep")
+            yield Fault(token.start, 1, f"parentheses are nested more than {MAX_NESTING} deep", SPLIT)
         if negations == MAX_NESTING + 1:
-            yield Fault(token.start, 3, f"more than {MAX_NESTING} `not` in a row")
+            yield Fault(token.start, 3, f"more than {MAX_NESTING} `not` in a row", "Two of them cancel out.")
         if token.token_type in _SIGNS and arithmetic == MAX_ARITHMETIC + 1:
-            yield Fault(token.start, 1, f"more than {MAX_ARITHMETIC} arithmetic signs")
+            yield Fault(token.start, 1, f"more than {MAX_ARITHMETIC} arithmetic signs", SPLIT)

@@ -74,7 +74,7 @@ def _country(value: str) -> str:
     found = known.get(value.lower())
     if found is None:
         close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.8)
-        hint = f' Did you mean "{known[close[0]]}"?' if close else ""
+        hint = f' Did you mean "{known[close[0]]}"?' if close and known[close[0]] != value.upper() else ""
         raise BadValue(f'"{value[:40]}" is not a country: write its two letters, as in SE.{hint}')
     return found
 

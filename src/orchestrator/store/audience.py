@@ -124,12 +124,15 @@ def link_members(database: Database) -> None:
 
 
 def known_members(database: Database) -> Iterator[list[KnownMember]]:
-    """Contacts with consent, in pages by id."""
+    """Contacts with consent, in pages by id, but for those whose member waits to be moved to a new address."""
     after = 0
     query = text(
         "SELECT c.id, c.key, c.email, c.email_key, c.language, m.status, m.payload, m.refused_payload "
         "FROM contact c LEFT JOIN audience_member m ON m.email_key = c.email_key "
-        "WHERE c.consent = 'opted_in' AND c.id > :after ORDER BY c.id LIMIT :page"
+        "WHERE c.consent = 'opted_in' AND c.id > :after "
+        # a member who is still to be moved to the new address must not be added there as a second one
+        "AND NOT (m.email_key IS NULL AND EXISTS (SELECT 1 FROM audience_member o WHERE o.contact = c.id)) "
+        "ORDER BY c.id LIMIT :page"
     )
     while True:
         with database.read() as connection:
@@ -188,13 +191,13 @@ def tag_differences(database: Database, word: int, synced: int, left_alone: int)
         yield [TagDifference(row[0], row[1], row[2] & ~row[3], row[3] & ~row[2]) for row in rows]
 
 
-def masks(connection: Connection, contacts: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Contact -> word -> membership mask."""
+def masks(connection: Connection, contacts: Sequence[int], table: str = "membership_mask") -> dict[int, dict[int, int]]:
+    """Contact -> word -> mask of the segments it is in; with ``tag_mask``, of the tags that it carries."""
     found: dict[int, dict[int, int]] = {}
     for start in range(0, len(contacts), 500):
         chunk = contacts[start : start + 500]
         marks = ", ".join(str(int(contact)) for contact in chunk)
-        rows = connection.execute(text(f"SELECT contact, word, mask FROM membership_mask WHERE contact IN ({marks})"))
+        rows = connection.execute(text(f"SELECT contact, word, mask FROM {table} WHERE contact IN ({marks})"))
         for contact, word, mask in rows:
             found.setdefault(contact, {})[word] = mask
     return found

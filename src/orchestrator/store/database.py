@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session
 
 from orchestrator.errors import DataError
@@ -130,7 +130,7 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
     try:
         with database.write() as connection:
             migrate(connection, now=now)
-    except OperationalError as fault:
+    except DatabaseError as fault:
         database.close()
         raise DataError(
             f"The database {parsed.render_as_string(hide_password=True)} cannot be opened: {fault.orig}. "

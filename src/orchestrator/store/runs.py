@@ -240,7 +240,7 @@ def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, 
         connection.execute(
             text(
                 "UPDATE send SET decision = :decision, reason = :reason, decided_at = :at, not_before = :not_before, "
-                "mailing = CASE WHEN :decision = 'deferred' THEN NULL ELSE mailing END "
+                "mailing = CASE WHEN CAST(:decision AS VARCHAR) = 'deferred' THEN NULL ELSE mailing END "
                 f"WHERE run = {int(run)} AND contact = :contact"
             ),
             list(rows),

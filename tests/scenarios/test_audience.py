@@ -1,0 +1,195 @@
+"""The audience equals the membership; nothing is written twice, and nothing of other people is touched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.scenarios.world import AUDIENCE, MONDAY, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LATER = MONDAY + timedelta(hours=1)
+MUCH_LATER = MONDAY + timedelta(hours=2)
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    world.segment("metal", "industry = 'metal'")
+    world.segment("named", "first_name is not null")
+    world.segment("private", "first_name is not null", "sync = false")
+    world.template("t", "<p>Hello {{ contact.first_name }}</p>")
+    world.campaign("news", "metal", "t", "News", 'on = "schedule"\ncron = "0 10 * * *"')
+    world.account("a1", industry="metal")
+    world.account("a2", industry="wood")
+    for number in range(6):
+        world.contact(f"c{number}", account_id=f"a{number % 2 + 1}", first_name=f"N{number}")
+    return world
+
+
+def statuses(world: World) -> dict[str, str]:
+    return {member["email_address"]: member["status"] for member in world.sandbox.members()}
+
+
+def rows_written(world: World) -> Iterator[dict[str, Any]]:
+    """Every member of every write."""
+    for request in world.sandbox.writes():
+        body = request.json
+        if isinstance(body, dict):
+            yield from body.get("members", [])
+            if "/members/" in request.path:
+                yield body
+
+
+def test_the_audience_equals_the_memberships(shop: World) -> None:
+    shop.load(MONDAY)
+    answer = shop.ok("sync", "--json", now=MONDAY).json
+    assert (answer["added"], answer["updated"], answer["tagged"], answer["untagged"]) == (6, 0, 9, 0)
+    assert shop.sandbox.tagged("metal") == {f"c{number}@shop.example" for number in (0, 2, 4)}
+    assert shop.sandbox.tagged("named") == {f"c{number}@shop.example" for number in range(6)}
+    assert shop.sandbox.tagged("private") == set()
+    shop.put("accounts", account_id="a2", industry="metal")
+    shop.put("accounts", account_id="a1", industry="stone")
+    shop.load(LATER)
+    answer = shop.ok("sync", "--json", now=LATER).json
+    assert (answer["tagged"], answer["untagged"]) == (3, 3)
+    assert shop.sandbox.tagged("metal") == {f"c{number}@shop.example" for number in (1, 3, 5)}
+
+
+@pytest.mark.parametrize("again", [("sync",), ("daemon", "--once")])
+def test_with_nothing_changed_nothing_is_written(shop: World, again: tuple[str, ...]) -> None:
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.cycle(LATER)
+    shop.sandbox.forget_requests()
+    shop.ok(*again, now=MUCH_LATER)
+    assert shop.sandbox.writes() == []
+
+
+def test_what_other_people_made_stays_as_it_is(shop: World) -> None:
+    sandbox = shop.sandbox
+    sandbox.add_member("stranger@elsewhere.example", merge_fields={"FNAME": "Stan"}, tags=["metal", "by hand"])
+    sandbox.add_member("left@elsewhere.example", status="unsubscribed")
+    sandbox.add_member("c1@shop.example", tags=["by hand"])
+    sandbox.add_segment("co op members", ["stranger@elsewhere.example"])
+
+    def strangers() -> list[tuple[Any, ...]]:
+        found = [one for one in sandbox.members() if "elsewhere" in one["email_address"]]
+        names = ("email_address", "status", "tags", "last_changed", "language")
+        return [(*(one[name] for name in names), one["merge_fields"].get("FNAME")) for one in found]
+
+    before = strangers()
+    shop.load(MONDAY)
+    shop.cycle(MONDAY - timedelta(hours=3))
+    shop.cycle(MONDAY)
+    assert shop.receivers("news") == ["c0", "c2", "c4"]
+    assert strangers() == before
+    assert sandbox.tagged("metal") == {"stranger@elsewhere.example", *(f"c{n}@shop.example" for n in (0, 2, 4))}
+    assert sandbox.tagged("by hand") == {"stranger@elsewhere.example", "c1@shop.example"}
+    assert sandbox.tagged("co op members") == {"stranger@elsewhere.example"}
+
+
+def test_an_opt_out_of_the_erp_unsubscribes_and_is_the_only_status_written(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.contact("c0", consent="opted_out")
+    shop.contact("c2", consent="unknown")
+    shop.contact("c4", first_name="Renamed")
+    shop.load(LATER)
+    shop.sandbox.forget_requests()
+    shop.cycle(LATER)
+    written = {row["email_address"]: row.get("status") for row in rows_written(shop)}
+    assert written == {"c0@shop.example": "unsubscribed", "c4@shop.example": None}
+    assert statuses(shop)["c0@shop.example"] == "unsubscribed"
+    assert statuses(shop)["c2@shop.example"] == "subscribed", "absence of consent is no opt-out"
+    assert "c2@shop.example" not in shop.sandbox.tagged("metal")
+    shop.contact("c0", consent="opted_in")
+    shop.load(MUCH_LATER)
+    shop.cycle(MUCH_LATER)
+    assert statuses(shop)["c0@shop.example"] == "unsubscribed", "an opt-out is never undone by us"
+
+
+@pytest.mark.parametrize("act", ["unsubscribe", "archive", "clean"])
+def test_whoever_left_at_mailchimp_is_never_written_to_again(shop: World, act: str) -> None:
+    shop.load(MONDAY - timedelta(hours=5))
+    shop.cycle(MONDAY - timedelta(hours=5))
+    getattr(shop.sandbox, act)("c0@shop.example")
+    left = statuses(shop)["c0@shop.example"]
+    shop.contact("c0", first_name="Changed")
+    shop.load(MONDAY)
+    shop.sandbox.forget_requests()
+    shop.cycle(MONDAY)
+    assert "c0@shop.example" not in {row.get("email_address") for row in rows_written(shop)}
+    assert statuses(shop)["c0@shop.example"] == left
+    assert shop.receivers("news") == ["c2", "c4"]
+
+
+def test_a_new_address_moves_the_member(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.contact("c0", email="New.Address@shop.example")
+    shop.load(LATER)
+    answer = shop.ok("sync", "--json", now=LATER).json
+    assert (answer["moved"], answer["added"]) == (1, 0)
+    assert statuses(shop).keys() == {"New.Address@shop.example", *(f"c{number}@shop.example" for number in range(1, 6))}
+    assert "New.Address@shop.example" in shop.sandbox.tagged("metal")
+    shop.cycle(LATER)
+    shop.sandbox.forget_requests()
+    shop.cycle(MUCH_LATER)
+    assert shop.sandbox.writes() == []
+
+
+def test_capital_letters_are_the_same_address(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.contact("c0", email="C0@Shop.Example")
+    shop.load(LATER)
+    shop.cycle(LATER)
+    assert len(shop.sandbox.members()) == 6
+
+
+def test_a_new_address_that_is_taken_by_a_stranger_makes_no_second_copy_of_consent(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.sandbox.add_member("taken@shop.example", status="unsubscribed")
+    shop.contact("c0", email="taken@shop.example")
+    shop.load(LATER)
+    shop.cycle(LATER)
+    assert statuses(shop)["taken@shop.example"] == "unsubscribed"
+    assert "taken@shop.example" not in shop.sandbox.tagged("metal")
+
+
+@pytest.mark.parametrize("reason", ["fake", "invalid", "compliance", "forgotten", "too_many_lists"])
+def test_a_refused_row_holds_up_nobody_and_is_not_tried_again_until_it_changes(shop: World, reason: str) -> None:
+    shop.sandbox.refuse_address("c2@shop.example", reason)
+    shop.load(MONDAY - timedelta(hours=5))
+    answer = shop.ok("sync", "--json", now=MONDAY - timedelta(hours=5)).json
+    assert answer["added"] == 5
+    assert [one["contact_id"] for one in answer["rejected"]] == ["c2"]
+    shop.cycle(MONDAY - timedelta(hours=4))
+    shop.sandbox.forget_requests()
+    shop.cycle(MONDAY)
+    assert "c2@shop.example" not in {row.get("email_address") for row in rows_written(shop)}
+    assert shop.receivers("news") == ["c0", "c4"]
+    run = shop.runs(MONDAY)[0]["run"]
+    expected = {"compliance": "suppressed", "forgotten": "suppressed", "too_many_lists": "rejected"}
+    assert shop.decisions(run, MONDAY)["c2"] == expected.get(reason, "undeliverable")
+    shop.contact("c2", first_name="Changed")
+    shop.load(LATER)
+    shop.sandbox.forget_requests()
+    shop.cycle(LATER)
+    tried = "c2@shop.example" in {row.get("email_address") for row in rows_written(shop)}
+    assert tried == (reason not in {"compliance", "forgotten"})
+
+
+def test_more_than_a_call_takes_go_in_several_calls(shop: World) -> None:
+    for number in range(6, 1203):
+        shop.contact(f"c{number}", account_id="a1", first_name=f"N{number}")
+    shop.load(MONDAY)
+    assert shop.ok("sync", "--json", now=MONDAY).json["added"] == 1203
+    sizes = [len(request.json["members"]) for request in shop.sandbox.writes() if request.path == f"/lists/{AUDIENCE}"]
+    assert sum(sizes) == 1203
+    assert max(sizes) == 500
+    assert shop.sandbox.most_in_flight <= 8

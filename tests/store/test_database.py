@@ -1,0 +1,125 @@
+"""Transactions, and a database that only looks as if it were written to."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.errors import DataError
+from orchestrator.store.database import Database, open_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection
+
+INSERT = text("INSERT INTO campaign_seen (campaign, first_seen_at) VALUES (:name, 1)")
+
+
+def names(connection: Connection) -> list[str]:
+    return list(connection.scalars(text("SELECT campaign FROM campaign_seen ORDER BY 1")))
+
+
+def test_a_write_is_all_or_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as connection:
+            connection.execute(INSERT, {"name": "a"})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with database.read() as connection:
+        assert names(connection) == []
+
+
+def test_what_is_done_in_a_read_is_rolled_back(database: Database) -> None:
+    with database.read() as connection:
+        connection.execute(INSERT, {"name": "a"})
+    with database.read() as connection:
+        assert names(connection) == []
+
+
+def test_a_reader_sees_one_moment(database: Database) -> None:
+    with database.read() as reader:
+        assert names(reader) == []
+        with database.write() as connection:
+            connection.execute(INSERT, {"name": "a"})
+        assert names(reader) == []
+    with database.read() as reader:
+        assert names(reader) == ["a"]
+
+
+def test_a_rehearsal_sees_what_it_wrote_and_leaves_nothing(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(INSERT, {"name": "a"})
+    with database.rehearsal() as rehearsed:
+        with rehearsed.write() as connection:
+            connection.execute(INSERT, {"name": "b"})
+        with contextlib.suppress(ZeroDivisionError), rehearsed.write() as connection:
+            connection.execute(INSERT, {"name": "c"})
+            raise ZeroDivisionError
+        with rehearsed.read() as connection:
+            assert names(connection) == ["a", "b"]
+        with rehearsed.session() as session:
+            session.execute(INSERT, {"name": "d"})
+    with database.read() as connection:
+        assert names(connection) == ["a"]
+
+
+def test_a_rehearsal_that_fails_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.rehearsal() as rehearsed, rehearsed.write() as connection:
+            connection.execute(INSERT, {"name": "b"})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with database.read() as connection:
+        assert names(connection) == []
+
+
+def test_the_file_is_private(tmp_path: Path) -> None:
+    open_database("sqlite:///campaigns.db", tmp_path, now=0).close()
+    assert stat.S_IMODE((tmp_path / "campaigns.db").stat().st_mode) == 0o600
+
+
+def test_opening_it_again_changes_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        opened = open_database("sqlite:///campaigns.db", tmp_path, now=0)
+        with opened.read() as connection:
+            assert list(connection.scalars(text("SELECT version FROM schema_version"))) == [1]
+        opened.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    opened = open_database("sqlite:///campaigns.db", tmp_path, now=0)
+    with opened.write() as connection:
+        connection.execute(text("INSERT INTO schema_version (version, applied_at) VALUES (99, 0)"))
+    opened.close()
+    with pytest.raises(DataError, match="schema 99"):
+        open_database("sqlite:///campaigns.db", tmp_path, now=0)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://x/y", "SQLite or PostgreSQL"),
+        ("nonsense", "not a database address"),
+        ("sqlite:///no/such/folder/campaigns.db", "does not exist"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/nothing", "is the server running"),
+    ],
+)
+def test_an_address_that_does_not_work_is_explained(tmp_path: Path, url: str, said: str) -> None:
+    with pytest.raises(DataError, match=f"(?i){said}") as fault:
+        open_database(url, tmp_path, now=0)
+    assert "secret" not in str(fault.value)
+
+
+def test_a_file_that_is_no_database_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "campaigns.db").write_text("these are no records, and there are quite a few of them\n" * 30)
+    with pytest.raises(DataError):
+        open_database("sqlite:///campaigns.db", tmp_path, now=0)
