@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test check lint types format lock docs benchmark clean
+.PHONY: demo test crash-test check lint types format lock docs benchmark clean
 
 # A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
 demo: $(READY)
@@ -13,6 +13,10 @@ demo: $(READY)
 # All tests, on both cores
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+
+# Kill before and after every request and every commit of a cycle: all points, some minutes
+crash-test: $(READY)
+	ALL_CRASH_POINTS=1 $(BIN)/python -m pytest -n auto tests/scenarios/test_crash_points.py
 
 # What CI asks: lint, format, types, tests
 check: lint types test

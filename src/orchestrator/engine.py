@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from orchestrator.clock import FixedClock, SystemClock, to_epoch
 from orchestrator.definitions.workspace import load_secret, read_workspace
@@ -28,6 +28,13 @@ CYCLE = "cycle"
 """the lease of everything that changes the database or the provider"""
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """A gateway that keeps connections open."""
+
+    def close(self) -> None: ...
+
+
 class Engine:
     """One workspace, its database, a clock and a gateway that is opened when it is first needed."""
 
@@ -48,6 +55,7 @@ class Engine:
         self.clock = clock
         self._pretend_now = pretend_now
         self._gateway = gateway
+        self._connections: ConnectionBudget | None = None
 
     @property
     def settings(self) -> Settings:
@@ -97,17 +105,19 @@ class Engine:
         from orchestrator.mailchimp.connections import ConnectionBudget  # noqa: PLC0415 -- as above
 
         connections = self.settings.mailchimp.connections
-        if self.database.dialect == "postgresql":
-            return ConnectionBudget.over_postgres(self.database.engine, connections)
         file = self.database.engine.url.database
-        if not file or file == ":memory:":
-            return ConnectionBudget.in_process(connections)
-        return ConnectionBudget.over_files(Path(f"{file}-connections"), connections)
+        if self.database.dialect == "postgresql":
+            self._connections = ConnectionBudget.over_postgres(self.database.engine, connections)
+        elif not file or file == ":memory:":
+            self._connections = ConnectionBudget.in_process(connections)
+        else:
+            self._connections = ConnectionBudget.over_files(Path(f"{file}-connections"), connections)
+        return self._connections
 
     def with_workspace(self, workspace: Workspace, problems: Sequence[Problem]) -> Engine:
         """The same engine over newer files."""
         same_account = workspace.settings.mailchimp == self.settings.mailchimp
-        return Engine(
+        newer = Engine(
             workspace,
             problems,
             self.database,
@@ -115,6 +125,9 @@ class Engine:
             pretend_now=self._pretend_now,
             gateway=self._gateway if same_account else None,
         )
+        if same_account:
+            newer._connections = self._connections
+        return newer
 
     def rehearsing(self, database: Database) -> Engine:
         """The same engine on a rehearsal: writes to the provider are pretended, those to the database rolled back."""
@@ -138,7 +151,11 @@ class Engine:
             yield held
 
     def close(self) -> None:
-        """Give back what is open."""
+        """Give back what is open: connections to the provider, their places, and the database."""
+        if isinstance(self._gateway, Closable):
+            self._gateway.close()
+        if self._connections is not None:
+            self._connections.close()
         self.database.close()
 
 

@@ -47,7 +47,8 @@ def test_a_long_value_is_cut_between_characters() -> None:
 @pytest.mark.parametrize(
     ("language", "known"),
     [
-        (None, None), ("", None), ("sv", "sv"), ("sv-SE", "sv"), ("EN_us", "en"), ("pt-PT", "pt_PT"), ("fr_ca", "fr_CA"),
+        (None, None), ("", None), ("sv", "sv"), ("sv-SE", "sv"), ("EN_us", "en"), ("pt-PT", "pt_PT"),
+        ("fr_ca", "fr_CA"),
     ],
 )  # fmt: skip
 def test_languages_as_the_provider_knows_them(language: str | None, known: str | None) -> None:

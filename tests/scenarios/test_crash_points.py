@@ -21,7 +21,7 @@ ALL = os.environ.get("ALL_CRASH_POINTS") == "1"
 """`make crash-test`: all of them, instead of a sample"""
 PARTS = 8 if ALL else 1
 """for several processes"""
-SAMPLE = 12
+SAMPLE = 10
 CYCLES = 4
 
 

@@ -378,8 +378,6 @@ class Carrier:
         try:
             status = self._status_after_send(mailing)
         except NotAtProvider:
-            if mailing.send_asked_at is not None:
-                raise
             self._move(mailing, MailingState.CAMPAIGN_WANTED, remote_campaign=None)
             return True
         if status != "save":
@@ -404,7 +402,12 @@ class Carrier:
         """The campaign's status once it can no longer change by a call that we gave up on."""
         campaign = mailing.remote_campaign or ""
         while True:
-            status = self._gateway.campaign(campaign).status
+            try:
+                status = self._gateway.campaign(campaign).status
+            except NotAtProvider:
+                if mailing.send_asked_at is None:
+                    raise
+                return "deleted"  # perhaps after it was sent: it counts as sent, and nobody gets it again
             asked = mailing.send_asked_at
             if status != "save" or asked is None or time.time() - asked > SEND_SETTLES_SECONDS:
                 return status

@@ -64,11 +64,14 @@ class Settler:
 
     def settle(self, mailing: Mailing) -> None:
         """Raises RetryLater while the provider is still at work; the next cycle reads on."""
-        if MailingState(mailing.state) == MailingState.SENDING:
-            self._await_sent(mailing)
-        if MailingState(mailing.state) == MailingState.SENT:
-            self._read_receipts(mailing)
-            self._tidy(mailing)
+        try:
+            if MailingState(mailing.state) == MailingState.SENDING:
+                self._await_sent(mailing)
+            if MailingState(mailing.state) == MailingState.SENT:
+                self._read_receipts(mailing)
+        except NotAtProvider:
+            self._believe_sent(mailing)
+        self._tidy(mailing)
 
     def _await_sent(self, mailing: Mailing) -> None:
         pause = 0.2
@@ -132,6 +135,20 @@ class Settler:
                     sent,
                 )
             store.set_mailing(connection, mailing, emails_sent=len(receipts), state_at=moment)
+
+    def _believe_sent(self, mailing: Mailing) -> None:
+        """The campaign is gone, with all that could be read of it. It was asked to be sent: nobody gets it again."""
+        reason = "Mailchimp was asked to send it; then the campaign was deleted there, before its receipts were read."
+        with self._database.write() as connection:
+            connection.execute(
+                text(
+                    "UPDATE send SET decision = 'sent', reason = :reason, sent_at = decided_at "
+                    "WHERE mailing = :mailing AND decision = 'planned'"
+                ),
+                {"reason": reason, "mailing": mailing.id},
+            )
+        if MailingState(mailing.state) == MailingState.SENDING:
+            self._move(mailing, MailingState.SENT)
 
     def _why_unsent(self, contact: int, address: str) -> dict[str, object]:
         member = self._gateway.member(address)

@@ -53,7 +53,11 @@ def _once(shared: Shared, engine: Engine) -> int:
 def exit_code(report: CycleReport) -> int:
     """0 done; 1 something failed; 3 a guard or an approval keeps something back."""
     imported = report.imported
-    if report.faults or (imported is not None and any(not failure.refused for failure in imported.failures)):
+    if (
+        report.faults
+        or report.stopped
+        or (imported is not None and any(not failure.refused for failure in imported.failures))
+    ):
         return 1
     waits = any(run.state == "waiting_approval" for run in report.runs)
     held = report.recomputed is not None and any(segment.held for segment in report.recomputed.segments)

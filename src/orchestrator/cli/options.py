@@ -74,6 +74,7 @@ class Shared:
         from orchestrator.engine import open_engine
 
         engine = open_engine(self.root, now=self.moment())
+        click.get_current_context().call_on_close(engine.close)
         warn_of_problems(engine.problems)
         return engine
 

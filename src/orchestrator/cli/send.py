@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,11 +46,12 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
             f"Nothing was sent: sending {campaign} needs a yes. "
             f"Add --yes, or look first: campaigns send {campaign} --dry-run"
         )
+    asked_at = time.time()
     with (
         engine.at_work(f"campaigns send {campaign}", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held,
         output.progress(f"Send {campaign}", quiet=shared.json) as bar,
     ):
-        by_hand = ByHand(engine, definition, check=held.check, progress=bar)
+        by_hand = ByHand(engine, definition, check=held.check, progress=bar, asked_at=asked_at)
         by_hand.decide()
         if not yes and by_hand.recipients and not _confirmed(campaign, by_hand):
             raise WaitingForPerson("Nothing was sent.")

@@ -11,7 +11,7 @@ from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.contacts.profile import profile_query
 from orchestrator.contacts.values import Exact, Shown, exact, shown
-from orchestrator.errors import UsageError
+from orchestrator.errors import DefinitionError, UsageError
 from orchestrator.segments.compile import compile_with_data
 from orchestrator.segments.fields import nearest, resolve
 from orchestrator.segments.query import WORD, segment_query
@@ -203,6 +203,9 @@ def exact_values(
 def compiled_segment(connection: Connection, segments: Mapping[str, SegmentDefinition], name: str) -> CompiledSegment:
     compiled = compile_with_data(connection, segments)
     if name not in compiled.segments:
+        own = [one for one in compiled.problems if name in segments and one.file == segments[name].file]
+        if own:
+            raise DefinitionError(own)
         reason = compiled.unusable.get(name, "there is no such file in segments/")
         raise UsageError(f'Segment "{name}" cannot be computed: {reason}. `campaigns check` says where.')
     return compiled.segments[name]
