@@ -42,6 +42,19 @@ def test_every_name_and_filter_prints(shop: World, source: str, expected: str) -
     assert preview(shop, "c2")["text"].splitlines()[0] == expected
 
 
+def test_custom_columns_print_for_everybody_and_numbers_are_numbers(shop: World) -> None:
+    shop.contact("c1", points="120")
+    shop.account("a1", tour="north")
+    shop.load(MONDAY)
+    shop.template(
+        "plain",
+        "<p>{% if contact.x_points is none %}none{% else %}{{ contact.x_points + 1 }}{% endif %}"
+        " {{ account.x_tour }}</p>",
+    )
+    assert preview(shop, "c1")["text"].splitlines()[0] == "121 north"
+    assert preview(shop, "c4")["text"].splitlines()[0].strip() == "none"
+
+
 def test_a_cart_has_lines_with_all_their_names(shop: World) -> None:
     names = "product_id name category brand url image_url quantity unit_price total"
     values = " / ".join(f"{{{{ line.{name} }}}}" for name in names.split())

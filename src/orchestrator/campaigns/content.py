@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import to_epoch
+from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.segments.fields import resolve
 from orchestrator.segments.members import profiles
 from orchestrator.store import mail_facts as facts
@@ -111,11 +112,16 @@ def _contexts(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     moment = to_epoch(now)
     contact_columns, account_columns = set(facts.contact_columns()), set(facts.account_columns())
-    contact_fields = {name for name in printed["contact"] - contact_columns if resolve(name) is not None}
+    with database.read() as connection:
+        written = {f"account_{name}" for name in printed["account"]} | printed["contact"]
+        custom = learn_custom_fields(connection, {name for name in written if "x_" in name})
+    contact_fields = {name for name in printed["contact"] - contact_columns if resolve(name, custom) is not None}
     # country falls back to the account's in the catalogue: print what segments see
     contact_fields |= printed["contact"] & {"country"}
     account_fields = {
-        f"account_{name}" for name in printed["account"] - account_columns if resolve(f"account_{name}") is not None
+        f"account_{name}"
+        for name in printed["account"] - account_columns
+        if resolve(f"account_{name}", custom) is not None
     } | {name for name in printed["account"] - account_columns if resolve(name) is not None}
     with database.read() as connection:
         people = facts.contact_rows(connection, contacts)
