@@ -111,6 +111,29 @@ def test_a_campaign_that_mailchimp_is_still_sending_is_read_back_later(tmp_path:
         assert world.leftovers() == []
 
 
+def test_a_campaign_deleted_at_mailchimp_after_its_send_counts_as_sent_and_nobody_gets_it_again(tmp_path: Path) -> None:
+    clock = Clock()
+    with Sandbox(audience="9e67587f52", sending_seconds=3600, clock=clock) as sandbox:
+        world = World(tmp_path, sandbox)
+        world.segment("all", "consent = 'opted_in'")
+        world.template("t", "<p>{{ contact.first_name }}</p>")
+        world.campaign("news", "all", "t", "News")
+        world.contact("c0", first_name="Ada")
+        world.load(MONDAY)
+        world.command("send", "news", "--yes", now=MONDAY)
+        assert world.runs(MONDAY)[0]["state"] == "sending"
+        # delivered, then deleted by a person before anybody read the receipts
+        clock.now += timedelta(hours=2)
+        assert world.receivers("news") == ["c0"]
+        sandbox.account.campaigns.clear()
+        world.cycle(MONDAY + timedelta(hours=2))
+        run = world.runs(MONDAY)[0]
+        assert run["state"] == "sent"
+        assert world.decisions(run["run"], MONDAY) == {"c0": "sent"}
+        assert world.receivers("news") == ["c0"]
+        assert world.leftovers() == []
+
+
 def test_merge_fields_in_use_are_not_overwritten_by_another_run(tmp_path: Path) -> None:
     clock = Clock()
     with Sandbox(audience="9e67587f52", sending_seconds=3600, clock=clock) as sandbox:

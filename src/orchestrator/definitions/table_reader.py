@@ -203,4 +203,4 @@ def _default(key: Key) -> Any:
     value = tomllib.loads(f"value = {key.default}", parse_float=Decimal)["value"]
     if isinstance(key.rule, TableOf):
         return value
-    return tuple(value) if isinstance(value, list) else key.rule.read(value)  # type: ignore[union-attr]
+    return tuple(value) if isinstance(value, list) else key.rule.read(value)  # type: ignore[union-attr] # tables were dealt with above
