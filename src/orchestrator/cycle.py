@@ -22,11 +22,11 @@ from orchestrator.errors import OrchestratorError, Refused, UsageError
 from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
 from orchestrator.sources.load import import_sources
-from orchestrator.store import jobs, runs as store
+from orchestrator.store import jobs, mail_events, runs as store
 from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -177,11 +177,10 @@ def advance_open_runs(
     clean_up(engine.database, engine.gateway, check=check)
 
 
-def reports_step(engine: Engine, *, now: datetime, sent_before: int | None = None) -> int:
-    """Read back what recipients did with their mails; of those sent before a moment of real time, if given."""
+def reports_step(engine: Engine, *, now: datetime, among: Collection[int] | None = None) -> int:
+    """Read back what recipients did with their mails; ``among``: of these mailings only."""
     with _recorded(engine, "reports", now) as said:
-        real_now = int(time.time())
-        found = read_back(engine.database, engine.gateway, real_now=real_now, sent_before=sent_before or real_now + 1)
+        found = read_back(engine.database, engine.gateway, real_now=int(time.time()), among=among)
         said.message = f"{found:,} new opens, clicks and bounces"
     return found
 
@@ -204,8 +203,9 @@ def whole_cycle(
 ) -> CycleReport:
     """All of it, now. A step that fails leaves its fault in the report; what does not need it goes on."""
     report = CycleReport()
-    began = int(time.time())
     now = engine.clock.now()
+    with engine.database.read() as connection:
+        sent_before = mail_events.asked_to_be_sent(connection)
     if with_import and engine.settings.sources:
         with _tolerated(report):
             report.imported = import_step(engine, now=now)
@@ -223,7 +223,7 @@ def whole_cycle(
         campaign_step(engine, now=now, check=check, report=report)
     if with_reports:
         with _tolerated(report):
-            report.events = reports_step(engine, now=now, sent_before=began)
+            report.events = reports_step(engine, now=now, among=sent_before)
     return report
 
 

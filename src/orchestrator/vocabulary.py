@@ -187,3 +187,18 @@ class MailEventKind(StrEnum):
     SOFT_BOUNCE = "soft_bounce"
     UNSUBSCRIBE = "unsubscribe"
     ABUSE = "abuse"
+
+
+class WebhookOutcome(StrEnum):
+    """What became of a webhook's call."""
+
+    APPLIED = "applied"
+    """the member may no longer be mailed"""
+    OLDER = "older"
+    """we know something newer of the member"""
+    NOTED = "noted"
+    """left to the next reading of the audience"""
+    UNKNOWN = "unknown"
+    """a kind of news that we do not know"""
+    DUPLICATE = "duplicate"
+    """came before; nothing was recorded"""

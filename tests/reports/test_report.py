@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
-from contextlib import closing
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -56,9 +54,8 @@ def react(world: World, sandbox: Sandbox, now: datetime) -> None:
     sandbox.click(mails[3].id, "https://shop.example/offer")
     sandbox.unsubscribe_mail(mails[3].id)
     sandbox.mark_spam(mails[4].id)
-    with closing(sqlite3.connect(world.root / "campaigns.db")) as database, database:
-        # a mail of this very second has nothing to tell yet
-        database.execute("update mailing set send_asked_at = send_asked_at - 60")
+    # perhaps in the very second of the send; what is read twice counts once
+    world.cycle(now)
     world.cycle(now)
 
 

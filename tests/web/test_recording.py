@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from tests.web.conftest import ADA, NOW, minutes
 
-from orchestrator.store.webhooks import Delivery, WebhookOutcome, deliveries_since, record_delivery
-from orchestrator.vocabulary import MemberStatus
+from orchestrator.store.webhooks import Delivery, deliveries_since, record_delivery
+from orchestrator.vocabulary import MemberStatus, WebhookOutcome
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,6 +13,8 @@ from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvide
 from orchestrator.store import mail_events as store
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
 
@@ -25,17 +27,19 @@ READ_AGAIN = ((2 * DAY, 0), (7 * DAY, 6 * HOUR), (30 * DAY, DAY))
 """up to this age of a mailing, it is read again after so long at the earliest; older ones are not read any more"""
 
 
-def read_back(database: Database, gateway: EmailGateway, *, real_now: int, sent_before: int) -> int:
+def read_back(database: Database, gateway: EmailGateway, *, real_now: int, among: Collection[int] | None = None) -> int:
     """Read the events of every mailing that is due for it. Returns how many new ones there were.
 
-    Seconds of real time: the provider's reports know no other. Mailings sent at ``sent_before`` or later have nothing
-    to tell yet.
+    ``real_now``: seconds of real time, because the provider's reports know no other. ``among`` (ids) narrows it to some
+    mailings: a cycle leaves out those that it sent itself, which have nothing to tell yet.
     """
     found = 0
     with database.read() as connection:
         mailings = store.sent_mailings(connection, real_now - READ_AGAIN[-1][0])
     for mailing, campaign, asked_at, read_at in mailings:
-        if asked_at >= sent_before or not is_due(real_now - asked_at, None if read_at is None else real_now - read_at):
+        if among is not None and mailing not in among:
+            continue
+        if not is_due(real_now - asked_at, None if read_at is None else real_now - read_at):
             continue
         since = None if read_at is None else from_epoch(read_at - OVERLAP)
         try:

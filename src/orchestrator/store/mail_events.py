@@ -32,6 +32,11 @@ def sent_mailings(connection: Connection, sent_since: int) -> list[tuple[int, st
     return [(row[0] or 0, row[1] or "", row[2] or 0, row[3]) for row in connection.execute(query)]
 
 
+def asked_to_be_sent(connection: Connection) -> frozenset[int]:
+    """Mailings whose send was asked for, whether it is answered or not."""
+    return frozenset(connection.scalars(select(col(Mailing.id)).where(col(Mailing.send_asked_at).is_not(None))))
+
+
 def record_events(connection: Connection, mailing: int, events: Sequence[MailEvent]) -> int:
     """Store what is new. Returns how many were; those of addresses that the mailing did not go to are left out."""
     rows = _rows(connection, mailing, events)

@@ -8,12 +8,12 @@ only ever take a permission away; whom they would allow is left to that reading.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from orchestrator.clock import to_epoch
+from orchestrator.vocabulary import WebhookOutcome
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 30 * 24 * 3600
 """how long calls are remembered; the provider repeats one for little more than an hour"""
-
-
-class WebhookOutcome(StrEnum):
-    """What became of a call."""
-
-    APPLIED = "applied"
-    """the member may no longer be mailed"""
-    OLDER = "older"
-    """we know something newer of the member"""
-    NOTED = "noted"
-    """left to the next reading of the audience"""
-    UNKNOWN = "unknown"
-    """a kind of news that we do not know"""
-    DUPLICATE = "duplicate"
-    """came before; nothing was recorded"""
 
 
 @dataclass(frozen=True, slots=True)

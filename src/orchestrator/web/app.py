@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from orchestrator.health import health
 from orchestrator.mailchimp.webhooks import OtherAudience, Unreadable, is_secret, is_signed, read_delivery
-from orchestrator.store.webhooks import WebhookOutcome, record_delivery
+from orchestrator.store.webhooks import record_delivery
 from orchestrator.web.metrics import CONTENT_TYPE, metrics
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
     from orchestrator.store.webhooks import Delivery
+    from orchestrator.vocabulary import WebhookOutcome
 
 log = logging.getLogger("orchestrator.web")
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from orchestrator import __version__
 from orchestrator.clock import to_epoch
 from orchestrator.health import health
-from orchestrator.store.webhooks import WebhookOutcome, deliveries_since
-from orchestrator.vocabulary import OPEN_RUN_STATES, Decision
+from orchestrator.store.webhooks import deliveries_since
+from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, WebhookOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
