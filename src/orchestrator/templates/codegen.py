@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RUN_NAMES = frozenset({"vars", "campaign", "segment", "now"})
 CONTACT_NAMES = frozenset({"contact", "account", "cart", "orders"})
+ROUNDS = "rounds of a loop"
+"""the filter through which each loop takes its elements; no template can write its name"""
 _RUN_EXPRESSIONS = RUN_NAMES | {"days", "hours"}
 
 
@@ -25,12 +27,15 @@ class PieceGenerator(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja2's name
         self._refuse_taken_names(node)
+        for loop in node.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, ROUNDS, [], [], None, None, lineno=loop.iter.lineno)
         super().visit_Template(node, frame)
         self.writeline(
             "from orchestrator.templates.pieces import"
             " as_markup as Markup, PieceMacro as Macro, PieceReference as TemplateReference, TagText",
             extra=1,
         )
+        self.writeline("from orchestrator.templates.work import markup_join, str_join")
 
     def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802  # Jinja2's name
         if isinstance(node.value, str) and "*|" in node.value:

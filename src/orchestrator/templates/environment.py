@@ -13,7 +13,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from orchestrator.templates.codegen import CONTACT_NAMES, RUN_NAMES, PieceGenerator
+from orchestrator.templates import work
+from orchestrator.templates.codegen import CONTACT_NAMES, ROUNDS, RUN_NAMES, PieceGenerator
 from orchestrator.templates.faults import UnknownName
 from orchestrator.templates.links import utm_filter
 from orchestrator.templates.pieces import PieceContext, concat
@@ -21,14 +22,12 @@ from orchestrator.templates.pieces import PieceContext, concat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
     from jinja2.runtime import Undefined
 
     from orchestrator.templates.formats import Formats
 
 MARKUP_SUFFIXES = (".mjml", ".html")
-_LONGEST_REPETITION = 100_000
-_LARGEST_EXPONENT = 1_000
 
 
 class StrictName(StrictUndefined):
@@ -42,6 +41,8 @@ class StrictName(StrictUndefined):
         name = self._undefined_name
         if not isinstance(name, str):
             raise UnknownName(f"there is no element {name!r}")
+        if self._undefined_obj is None:
+            raise UnknownName(self._undefined_message, name=name, of_nothing=True)
         known = RUN_NAMES | CONTACT_NAMES if self._undefined_obj is missing else names_of(self._undefined_obj)
         raise UnknownName(self._undefined_message, name=name, nearest=nearest(name, known))
 
@@ -60,7 +61,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     code_generator_class = PieceGenerator
     context_class = PieceContext
     concat = staticmethod(concat)
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
 
     def __init__(self, folder: Path, formats: Formats, undefined: type[Undefined] = StrictName) -> None:
         super().__init__(
@@ -78,7 +79,9 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             "date": formats.date,
             "datetime": formats.datetime,
             "utm": utm_filter,
+            ROUNDS: work.rounds,
         }
+        self.filters |= {name: work.bounded_filter(name, self.filters[name]) for name in work.BOUNDED_FILTERS}
         self.globals |= {"days": _days, "hours": _hours}
         # a mail must be the same each time it is rendered
         del self.filters["random"], self.globals["lipsum"]
@@ -93,14 +96,20 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """``*`` and ``**`` without a way to fill the memory."""
-        if operator == "**" and abs(right) > _LARGEST_EXPONENT:
-            raise OverflowError("the exponent is too large")
-        if operator == "*":
-            for repeated, times in ((left, right), (right, left)):
-                if isinstance(repeated, str | list | tuple) and len(repeated) * times > _LONGEST_REPETITION:
-                    raise OverflowError("the repetition is too long")
+        """Operators without a way to fill the memory."""
+        work.check_operation(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Calls of macros and methods, counted and bounded."""
+        work.step()
+        work.check_call(called, (*args, *kwargs.values()))
+        return super().call(context, called, *args, **kwargs)
+
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: A002
+        """A template; asked for while a mail is rendered, it is a step of it."""
+        work.step()
+        return super().get_template(name, parent, globals)
 
 
 class ConfinedLoader(FileSystemLoader):

@@ -9,9 +9,13 @@ from jinja2 import Template, TemplateNotFound, TemplateSyntaxError, UndefinedErr
 
 from orchestrator.errors import DefinitionError
 from orchestrator.problems import Problem
+from orchestrator.templates.remedies import SYNTAX, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+NO_SUCH_NAME = "`campaigns fields` lists every field; {{ NAME | default('') }} prints nothing where a name is absent."
 
 
 class Site(NamedTuple):
@@ -36,32 +40,33 @@ class TooManyMailings(TemplateError):
 class UnknownName(UndefinedError):
     """An undefined name, with the nearest one that exists."""
 
-    def __init__(self, message: str | None = None, *, name: str = "", nearest: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, *, name: str = "", nearest: str = "", of_nothing: bool = False
+    ) -> None:
         super().__init__(message)
         self.name = name
         self.nearest = nearest
+        self.of_nothing = of_nothing
+        """the name was asked of a value that is null"""
 
 
 def located(error: Exception, source_of: Callable[[str], str], folder: str) -> TemplateError:
-    """``error`` as a TemplateError that names template, line and, for an unknown name, the nearest one.
+    """``error`` as a TemplateError that names template, line and what to do.
 
     ``source_of`` gives the text of a template by its name ("" where there is none).
     """
     if isinstance(error, TemplateError):
         return error
     if isinstance(error, TemplateSyntaxError):
-        return at_line(error.name or "", error.lineno, error.message or "syntax error", "", source_of, folder)
+        message = error.message or "syntax error"
+        return at_line(error.name or "", error.lineno, message, SYNTAX, source_of, folder)
     site = getattr(error, "printed_at", None) or _innermost_template_line(error)
     file, line = (site[0], site[1]) if site else ("", 0)
     if isinstance(error, UnknownName):
         return _unknown_name(error, file, line, source_of, folder)
-    if isinstance(error, TemplateNotFound):
-        message = f'the template file "{error.name}" does not exist' if error.name else str(error)
-        return at_line(file, line, message, "File names are relative to the templates folder.", source_of, folder)
-    if isinstance(error, RecursionError):
-        message, hint = "the template includes or calls itself without an end", "Break the circle."
-        return at_line(file, line, message, hint, source_of, folder)
-    return at_line(file, line, str(error) or type(error).__name__, "", source_of, folder)
+    message, hint = remedy(error)
+    word = str(error.name or "") if isinstance(error, TemplateNotFound) else ""
+    return at_line(file, line, message, hint, source_of, folder, word)
 
 
 def at_line(
@@ -83,8 +88,12 @@ def _unknown_name(
     written = re.search(rf"([\w.]+\.)?\b{re.escape(error.name)}\b", excerpt) if error.name else None
     word = written.group() if written else error.name
     owner = written.group(1) or "" if written else ""
+    if error.of_nothing:
+        message = f"{owner.removesuffix('.') or 'the value'} is unknown (null) for this reader and has no {error.name}"
+        hint = "Test it first: {% if VALUE %} … {% endif %}, or give it another: (VALUE or '')."
+        return at_line(file, line, message, hint, source_of, folder, word)
     message = f"{word} does not exist" if error.name else str(error)
-    hint = f"Did you mean {owner}{error.nearest}?" if error.nearest else ""
+    hint = f"Did you mean {owner}{error.nearest}?" if error.nearest else NO_SUCH_NAME
     return at_line(file, line, message, hint, source_of, folder, word)
 
 

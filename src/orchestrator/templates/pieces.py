@@ -14,6 +14,7 @@ from jinja2.runtime import BlockReference, Context, Macro, TemplateReference
 from markupsafe import Markup, escape
 
 from orchestrator.templates.safe_values import without_tags
+from orchestrator.templates.work import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +93,9 @@ def concat(chunks: Iterable[Any]) -> str:
         else:
             segments.extend(getattr(chunk, "segments", (chunk,)))
             texts.append(chunk)
-    return TextPieces("".join(texts), tuple(segments))
+    text = "".join(texts)
+    write(text)
+    return TextPieces(text, tuple(segments))
 
 
 def fixed_text(value: Any) -> str:

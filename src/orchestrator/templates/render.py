@@ -25,6 +25,7 @@ from orchestrator.templates.outline import Outline, OutlineReader
 from orchestrator.templates.pieces import PieceContext
 from orchestrator.templates.sources import all_sources, source_of
 from orchestrator.templates.variants import TemplateFolder, Variant
+from orchestrator.templates.work import Work, counted_work, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set as AbstractSet
@@ -93,12 +94,13 @@ class TemplateLibrary:
             outlines: list[Outline | None] = []
             values: list[str] = []
             names = {**environment.globals, **context}
-            for part in self._parts(variant, subject, preheader):
-                outline = None
-                if part is not None:
-                    outline, printed = self._read(part, names)
-                    values += printed
-                outlines.append(outline)
+            with counted_work() as work:
+                for part in self._parts(variant, subject, preheader):
+                    outline = None
+                    if part is not None:
+                        outline, printed = self._read(part, names, work)
+                        values += printed
+                    outlines.append(outline)
         except Exception as error:
             raise self.fault(error, {"subject": subject, "preheader": preheader or ""}) from error
         finally:
@@ -132,7 +134,8 @@ class TemplateLibrary:
         environment = TemplateEnvironment(self.folder, formats)
         environment.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_sample)
         try:
-            source, _ = self._read(environment.get_template(file), {**environment.globals, **context})
+            with counted_work() as work:
+                source, _ = self._read(environment.get_template(file), {**environment.globals, **context}, work)
         except Exception:  # noqa: BLE001  # a template may ask for more than a stand-in can do
             return None
         language = self.settings.locale
@@ -195,7 +198,7 @@ class TemplateLibrary:
             self._lines[(name, source, formats)] = template
         return template
 
-    def _read(self, template: Template, names: dict[str, Any]) -> tuple[Outline, list[str]]:
+    def _read(self, template: Template, names: dict[str, Any], work: Work) -> tuple[Outline, list[str]]:
         known = self._readers.get(id(template))
         if known is None or known[0] is not template:
             if len(self._readers) > _MOST_SKELETONS:
@@ -205,7 +208,7 @@ class TemplateLibrary:
         environment = template.environment
         # what Template.new_context does, without copying names and globals for each of the mail's parts
         context = PieceContext(environment, names, template.name, template.blocks, globals=environment.globals)
-        return known[1].read(template.root_render_func(context))
+        return known[1].read(written(template.root_render_func(context), work))
 
     def _skeleton(self, variant: Variant, outlines: tuple[Outline | None, ...], utm: Utm) -> Skeleton:
         near = (variant.file, variant.language, *outlines, utm)
