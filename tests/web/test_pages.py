@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import insert
@@ -14,7 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.sources.journal import record_good
 from orchestrator.store.jobs import job_began, job_ended
 from orchestrator.store.tables import AudienceMember, Run, Segment, Send
-from orchestrator.web.app import _plain
+from orchestrator.web.app import Secrets, Site, _plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,3 +215,17 @@ def test_newer_settings_are_followed_and_wrong_ones_turn_it_off(
     assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == ["no web server"]
     web.follow(type(old)(), tmp_path)
     assert web.address == ""
+
+
+def test_previews_are_served_to_this_machine(visitor: Visitor) -> None:
+    answer = visitor.get("/previews")
+    # this installation has no files: the page says which one it misses
+    assert answer.status_code == 422
+    assert "config.toml" in answer.text
+
+
+def test_previews_are_not_served_to_other_machines(visitor: Visitor) -> None:
+    secrets = Secrets(None, None)
+    assert "/previews" in {getattr(route, "path", "") for route in Site(Mock(), secrets, previews=True).app.routes}
+    assert "/previews" not in {getattr(route, "path", "") for route in Site(Mock(), secrets).app.routes}
+    assert visitor.server.address.startswith("http://127.0.0.1:")

@@ -1,9 +1,10 @@
-"""`campaigns preview`: the exact mail that one contact would get."""
+"""`campaigns preview`: the exact mail that one contact would get, in the terminal, in a folder or on a local page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -12,23 +13,69 @@ from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_o
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.engine import Engine
     from orchestrator.templates.mail import RenderedEmail
 
 
 @click.command("preview")
-@click.argument("campaign")
-@click.option("--contact", required=True, metavar="ID", help="Contact id or address.")
+@click.argument("campaign", required=False)
+@click.option("--contact", metavar="ID", help="Contact id or address.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the mail as files into this folder.")
-@click.option("--open", "in_browser", is_flag=True, help="Show the HTML in a browser.")
+@click.option("--open", "in_browser", is_flag=True, help="Show it in a browser, on a page that follows your edits.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Of that page, on 127.0.0.1. Default: a free one.")
 @answers_json
 @shared_options
 @pass_shared
-def command(shared: Shared, campaign: str, contact: str, out: Path | None, in_browser: bool) -> int:
-    """Subject, preheader, HTML and text of CAMPAIGN for one contact, made the way they are sent."""
-    from orchestrator.campaigns.content import render, template_library
+def command(
+    shared: Shared, campaign: str | None, contact: str | None, out: Path | None, in_browser: bool, port: int | None
+) -> int:
+    """Subject, preheader, HTML and text of CAMPAIGN for one contact, made the way they are sent.
+
+    --open shows them at phone and desktop width, in light and dark colors, and steps through the real recipients.
+    Files that you save are shown at once. Ctrl-C ends it.
+    """
     from orchestrator.cli.names import campaign_named, contact_named
 
     engine = shared.engine()
+    if campaign is not None:
+        campaign_named(engine, campaign)
+    if contact is not None:
+        with engine.database.read() as connection:
+            contact = contact_named(connection, contact).key
+    one_mail = campaign is not None and contact is not None
+    # without a terminal there is nobody to press Ctrl-C: the mail itself is opened, not a page that waits
+    if port is not None or (in_browser and out is None and (output.is_terminal() or not one_mail)):
+        return _serve(engine, campaign, contact, port or 0, in_browser=in_browser)
+    if campaign is None or contact is None:
+        raise UsageError(
+            "Say which mail: campaigns preview CAMPAIGN --contact ID. Or look at any of them: campaigns preview --open"
+        )
+    return _one(shared, engine, campaign, contact, out, in_browser=in_browser)
+
+
+def _serve(engine: Engine, campaign: str | None, contact: str | None, port: int, *, in_browser: bool) -> int:
+    from orchestrator.web.local import serve_previews
+
+    page = "/previews"
+    if campaign is not None:
+        page += f"/{quote(campaign, safe='')}"
+    if campaign is not None and contact is not None:
+        page += f"?contact={quote(contact, safe='')}"
+
+    def tell(address: str) -> None:
+        output.line(f"Previews: {address}{page}")
+        output.line("Files that you save are shown at once. Stop it with Ctrl-C.")
+        if in_browser:
+            click.launch(f"{address}{page}")
+
+    serve_previews(engine, port, tell)
+    return 0
+
+
+def _one(shared: Shared, engine: Engine, campaign: str, contact: str, out: Path | None, *, in_browser: bool) -> int:
+    from orchestrator.campaigns.content import render, template_library
+    from orchestrator.cli.names import campaign_named, contact_named
+
     definition = campaign_named(engine, campaign)
     with engine.database.read() as connection:
         person = contact_named(connection, contact)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from orchestrator.health import health
 from orchestrator.mailchimp.webhooks import OtherAudience, Unreadable, is_secret, is_signed, read_delivery
+from orchestrator.previews.site import PreviewSite
 from orchestrator.store.webhooks import record_delivery
 from orchestrator.web.metrics import CONTENT_TYPE, metrics
 
@@ -52,7 +53,8 @@ class Secrets:
 class Site:
     """The pages over an engine that may be another one after files changed."""
 
-    def __init__(self, engine: Callable[[], Engine], secrets: Secrets) -> None:
+    def __init__(self, engine: Callable[[], Engine], secrets: Secrets, *, previews: bool = False) -> None:
+        """``previews``: show mails, too; only where nobody but this machine reaches the server."""
         self._engine = engine
         self._secrets = secrets
         # one writer: calls are recorded in the order of their arrival
@@ -63,6 +65,7 @@ class Site:
                 Route("/health", _safe(self._health), methods=["GET"]),
                 Route("/metrics", _safe(self._metrics), methods=["GET"]),
                 Route("/webhooks/{secret}", _safe(self._webhook), methods=["GET", "POST"]),
+                *(PreviewSite(engine).routes if previews else ()),
             ]
         )
 

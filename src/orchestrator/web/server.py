@@ -51,9 +51,9 @@ class WebServer:
         if settings.port is None:
             return
         secrets = _secrets(settings, root)
-        self._listening = listening = _listen(settings.host, settings.port)
+        self._listening = listening = listen(settings.host, settings.port)
         host, port = listening.getsockname()[:2]
-        self._site = Site(self._engine, secrets)
+        self._site = Site(self._engine, secrets, previews=ip_address(host).is_loopback)
         config = uvicorn.Config(
             self._site.app,
             ws="none",
@@ -107,7 +107,8 @@ def _secrets(settings: WebSettings, root: Path) -> Secrets:
     return Secrets(webhook, load_secret(settings.signing_secret, root) if settings.signing_secret else None)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises UsageError where it cannot be had."""
     family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
     # named as TCP, so that asyncio turns off Nagle's algorithm, which would hold each answer back by 40 ms
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
+from orchestrator.sandbox.pictures import with_stand_ins
 from orchestrator.sandbox.web.controls import control_routes
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def shown_html(mail: SentMail, base_url: str, *, dark: bool = False) -> str:
             return found[0]
         return f'{found[1]}"/click/{mail.id}?url={quote(url, safe="")}"'
 
-    content = _LINK.sub(countable, mail.html)
+    content = with_stand_ins(_LINK.sub(countable, mail.html))
     extra = '<base target="_blank">'
     if dark:  # a mail without dark colors of its own is inverted, as several mail programs do
         own = _DARK.search(content)

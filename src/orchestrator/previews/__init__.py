@@ -1,0 +1,1 @@
+"""Mails to look at before they are sent, on a local page: the very mails that are sent, made by the same code."""
