@@ -16,13 +16,14 @@ from orchestrator.campaigns.cleanup import clean_up
 from orchestrator.campaigns.compile import recheck
 from orchestrator.campaigns.due import Occurrence, due
 from orchestrator.campaigns.read_back import read_back
+from orchestrator.campaigns.recovery import recover
 from orchestrator.campaigns.start import start
-from orchestrator.clock import to_epoch
+from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.errors import OrchestratorError, Refused, UsageError
 from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
 from orchestrator.sources.load import import_sources
-from orchestrator.store import jobs, mail_events, runs as store
+from orchestrator.store import jobs, mail_events, recovery as books, runs as store
 from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def sync_step(
 def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], report: CycleReport) -> None:
     """Start what is due, and bring every open run as far as it goes."""
     with _recorded(engine, "campaigns", now) as said:
+        recover_books(engine, now=now, check=check)
         waiting = _with_waiting_mails(engine, now)
         for occurrence in _due(engine, now):
             _decide_waiting(engine, waiting, occurrence.campaign.priority, now)
@@ -156,6 +158,24 @@ def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], r
         said.message = f"{len(report.runs)} runs open or begun"
         if report.refused:
             said.message = "; ".join(report.refused)
+
+
+def recover_books(engine: Engine, *, now: datetime, check: Callable[[], None], anyway: bool = False) -> None:
+    """Before something goes out: mailings that a restored database does not know are written into it.
+
+    ``anyway``: even where nothing is due or about to be sent.
+    """
+    with engine.database.read() as connection:
+        is_needed = anyway or books.is_about_to_send(connection, to_epoch(now))
+    if is_needed or any(not occurrence.missed for occurrence in _due(engine, now)):
+        recover(
+            engine.database,
+            engine.gateway,
+            engine.workspace.campaigns,
+            now=now,
+            real_now=from_epoch(int(time.time())),
+            check=check,
+        )
 
 
 def advance_open_runs(

@@ -10,7 +10,15 @@ from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.run import recipients_of
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
-from orchestrator.cycle import advance_of, may_act, recompute_step, stop_if_guarded, stop_in_the_past, sync_step
+from orchestrator.cycle import (
+    advance_of,
+    may_act,
+    recompute_step,
+    recover_books,
+    stop_if_guarded,
+    stop_in_the_past,
+    sync_step,
+)
 from orchestrator.store import runs as store
 
 if TYPE_CHECKING:
@@ -74,6 +82,7 @@ class ByHand:
         stop_in_the_past(recompute_step(self.engine, now=self._now))
         stop_if_guarded(self.engine, self._campaign, self._now)
         sync_step(self.engine, now=self._now, check=self._check, progress=self._progress)
+        recover_books(self.engine, now=self._now, check=self._check, anyway=True)
         with self.engine.database.read() as connection:
             self._run = self._run_of_this_send(connection)
             if self._run is not None:

@@ -9,7 +9,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.due import due
-from orchestrator.cycle import CycleReport, advance_open_runs, import_step, reports_step, whole_cycle
+from orchestrator.cycle import (
+    CycleReport,
+    advance_open_runs,
+    import_step,
+    recover_books,
+    reports_step,
+    whole_cycle,
+)
 from orchestrator.errors import Busy, OrchestratorError
 from orchestrator.store import runs as store
 
@@ -95,6 +102,7 @@ class Jobs:
             self._cycle(check)
         elif opened:
             report = CycleReport()
+            recover_books(engine, now=now, check=check)
             advance_open_runs(engine, now=now, check=check, report=report)
             self._tell(report)
 
