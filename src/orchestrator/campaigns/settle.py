@@ -14,6 +14,7 @@ from orchestrator.campaigns.run import MAILING_MOVES
 from orchestrator.clock import to_epoch
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.store import audience, runs as store
+from orchestrator.store.touched import touch_contacts
 from orchestrator.vocabulary import Decision, MailingState, MemberStatus
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Settler:
             for address, contact in addressees.items()
             if address in receipts
         ]
+        receivers = [contact for address, contact in addressees.items() if address in receipts]
         moment = to_epoch(self._now)
         with self._database.write() as connection:
             store.set_decisions(connection, self._run.id or 0, withheld)
@@ -134,12 +136,14 @@ class Settler:
                     ),
                     sent,
                 )
+                touch_contacts(connection, "send", receivers)
             store.set_mailing(connection, mailing, emails_sent=len(receipts), state_at=moment)
 
     def _believe_sent(self, mailing: Mailing) -> None:
         """The campaign is gone, with all that could be read of it. It was asked to be sent: nobody gets it again."""
         reason = "Mailchimp was asked to send it; then the campaign was deleted there, before its receipts were read."
         with self._database.write() as connection:
+            touch_contacts(connection, "send", store.recipients(connection, mailing.id or 0).values())
             connection.execute(
                 text(
                     "UPDATE send SET decision = 'sent', reason = :reason, sent_at = decided_at "

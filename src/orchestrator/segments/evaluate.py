@@ -25,6 +25,7 @@ from orchestrator.segments.guards import held_by_guard
 from orchestrator.segments.members import Member, holds, members_as_of, members_at, profiles, read_members
 from orchestrator.segments.query import WORD, segment_query
 from orchestrator.store.tables import Segment
+from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -95,6 +96,7 @@ def recompute(
         if last is not None and to_epoch(now) < last:
             return Recompute(now, recorded=False, segments=_sizes(connection, settings, compiled, now, started))
         standing = _standing(connection, segments, compiled, set(unreadable))
+        forget_touched(connection)
         counts, held = _apply(connection, settings, segments, compiled, standing, now, force=force)
     share = _share(started, len(compiled.segments))
     results = []

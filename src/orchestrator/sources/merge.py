@@ -9,6 +9,7 @@ from sqlalchemy import and_, insert, literal, or_, select, text, update
 
 from orchestrator.sources.canonical import Kind
 from orchestrator.sources.json_columns import JsonColumns
+from orchestrator.sources.touching import Touching
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Insert, Update
@@ -33,9 +34,15 @@ class Merge:
             self.connection.execute(text(f"LOCK TABLE {self.table.target.name} IN SHARE ROW EXCLUSIVE MODE"))
 
     def store(self) -> tuple[int, int]:
-        """Write what is new or different; the numbers of inserted and of updated rows."""
+        """Write what is new or different, and queue whom it touches; the numbers of inserted and of updated rows."""
+        touching = Touching(self.connection, self.table, self.staging, self.given)
+        self._find_differences()
+        one_by_one = touching.before()
         updated = self._update()
-        return self._insert(), updated
+        inserted = self._insert()
+        if one_by_one:
+            touching.after()
+        return inserted, updated
 
     @property
     def _json(self) -> JsonColumns:
@@ -54,25 +61,41 @@ class Merge:
             found["account"] = verdict.c.account
         return found
 
-    def _update(self) -> int:
-        """Bring known rows up to date where something differs; others are not written."""
-        staged, verdict, target = self.staging.staged, self.staging.verdict, self.table.target
+    def _new_values(self) -> dict[str, ColumnElement[Any]]:
+        """What known rows will hold."""
         new = {name: value for name, value in self._values().items() if name not in self.table.stored_key}
-        if "extra" in staged.c:
-            new["extra"] = self._json.patched(target.c.extra, staged.c.extra)
-        comparable = self._json.comparable
-        differs = [comparable(target.c[name]).is_distinct_from(comparable(value)) for name, value in new.items()]
-        if not new:
-            return 0
+        if "extra" in self.staging.staged.c:
+            new["extra"] = self._json.patched(self.table.target.c.extra, self.staging.staged.c.extra)
+        return new
+
+    @property
+    def _same_row(self) -> ColumnElement[bool]:
+        """A stored row is the one that a staged row speaks of."""
+        staged, verdict, target = self.staging.staged, self.staging.verdict, self.table.target
         if "key" in target.c:
             same = target.c.key == staged.c.key
         else:
             same = and_(*(target.c[name] == verdict.c[name] for name in self.table.stored_key))
-        statement = (
-            update(target)
-            .values(new)
-            .where(same, verdict.c.n == staged.c.n, verdict.c.fault.is_(None), verdict.c.known == 1, or_(*differs))
-        )
+        return and_(same, verdict.c.n == staged.c.n)
+
+    def _find_differences(self) -> None:
+        """Mark the staged rows that change a known one."""
+        staged, verdict, target = self.staging.staged, self.staging.verdict, self.table.target
+        comparable = self._json.comparable
+        differs = [
+            comparable(target.c[name]).is_distinct_from(comparable(value)) for name, value in self._new_values().items()
+        ]
+        if differs:
+            found = select(staged.c.n).where(self._same_row, verdict.c.known == 1, or_(*differs))
+            marked = update(verdict).values(differs=1).where(verdict.c.fault.is_(None), verdict.c.n.in_(found))
+            self.connection.execute(marked)
+
+    def _update(self) -> int:
+        """Bring known rows up to date where something differs; others are not written."""
+        new = self._new_values()
+        if not new:
+            return 0
+        statement = update(self.table.target).values(new).where(self._same_row, self.staging.verdict.c.differs == 1)
         return self._rows_of(statement)
 
     def _insert(self) -> int:

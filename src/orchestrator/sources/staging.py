@@ -21,8 +21,8 @@ class Staging:
     """The temporary tables of one import of one table.
 
     ``staged`` has a row for each good row read: ``n`` (their order), ``line``, and what RowReader gives.
-    ``verdict`` has a row for each of these: the ids it refers to, ``known`` where the key is stored already, and
-    ``fault`` with ``other`` where it is set aside after all.
+    ``verdict`` has a row for each of these: the ids it refers to, ``known`` where the key is stored already,
+    ``differs`` where what is stored will change, and ``fault`` with ``other`` where it is set aside after all.
     ``claim`` has the rows that give a contact an address that it did not have.
     """
 
@@ -46,6 +46,7 @@ class Staging:
             Column("n", Integer, primary_key=True, autoincrement=False),
             *(Column(column.stored, BigInteger) for column in table.references),
             Column("known", Integer),
+            Column("differs", Integer),
             Column("fault", Text),
             Column("other", Text),
             prefixes=["TEMPORARY"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 from sqlmodel import col
 
 from orchestrator.clock import to_epoch
 from orchestrator.store.tables import Mailing, Send
+from orchestrator.store.touched import touch_contacts
 from orchestrator.vocabulary import MailEventKind, MailingState
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def record_events(connection: Connection, mailing: int, events: Sequence[MailEve
             bounced,
         )
     after = connection.scalar(text("SELECT count(*) FROM mail_event WHERE mailing = :m"), {"m": mailing}) or 0
+    if after > before:
+        touch_contacts(connection, "mail_event", {row["contact"] for row in rows})
     return int(after - before)
 
 
@@ -66,7 +69,7 @@ def mark_read(connection: Connection, mailing: int, real_time: int) -> None:
     )
 
 
-def _rows(connection: Connection, mailing: int, events: Sequence[MailEvent]) -> list[dict[str, object]]:
+def _rows(connection: Connection, mailing: int, events: Sequence[MailEvent]) -> list[dict[str, Any]]:
     addresses = {event.email.lower() for event in events}
     query = select(col(Send.email_key), col(Send.contact), col(Send.run), col(Send.campaign)).where(
         col(Send.mailing) == mailing, col(Send.email_key).in_(addresses)

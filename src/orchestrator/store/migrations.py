@@ -21,7 +21,15 @@ def _create_everything(connection: Connection) -> None:
     SQLModel.metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything,)
+def _find_changes_by_time(connection: Connection) -> None:
+    """Indexes by time, and the queue of who was touched: what an incremental recompute asks."""
+    SQLModel.metadata.create_all(connection)
+    for table in SQLModel.metadata.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything, _find_changes_by_time)
 """version n is the n-th function; released ones are never edited"""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 Big = BigInteger().with_variant(Integer, "sqlite")
@@ -29,6 +29,11 @@ def _opt_big(*, index: bool = False) -> Any:
 
 def _extra() -> Any:
     return Field(default_factory=dict, sa_column=Column("extra", JSON, nullable=False))
+
+
+def _of_open_carts(name: str, column: str) -> Index:
+    still_open = text("status = 'open'")
+    return Index(name, column, "contact", sqlite_where=still_open, postgresql_where=still_open)
 
 
 # -- facts: copies of what the sources say
@@ -65,7 +70,11 @@ class Account(SQLModel, table=True):
 class Contact(SQLModel, table=True):
     """A person with an address."""
 
-    __table_args__ = (Index("contact_by_account", "account"),)
+    __table_args__ = (
+        Index("contact_by_account", "account"),
+        Index("contact_by_creation", "created_at"),
+        Index("contact_by_consent", "consent_at"),
+    )
     id: int | None = _id()
     key: str = Field(unique=True)
     account: int | None = _opt_big()
@@ -118,6 +127,8 @@ class Order(SQLModel, table=True):
         # covering: the profile reads orders from this index alone
         Index("orders_by_contact", "contact", "status", "placed_at", "channel", "total_cents"),
         Index("orders_by_account", "account", "status", "placed_at", "channel", "total_cents"),
+        # by time: whose figures change because the clock moved on
+        Index("orders_by_time", "placed_at", "contact", "account"),
     )
     id: int | None = _id()
     key: str = Field(unique=True)
@@ -149,7 +160,11 @@ class OrderLine(SQLModel, table=True):
 class Cart(SQLModel, table=True):
     """A shop's cart."""
 
-    __table_args__ = (Index("cart_by_contact", "contact", "status"),)
+    __table_args__ = (
+        Index("cart_by_contact", "contact", "status"),
+        _of_open_carts("cart_by_change", "modified_at"),
+        _of_open_carts("cart_by_addition", "last_added_at"),
+    )
     id: int | None = _id()
     key: str = Field(unique=True)
     contact: int = _big()
@@ -174,7 +189,10 @@ class CartLine(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """Something a contact did: login, page_view, form_submitted …"""
 
-    __table_args__ = (Index("event_by_contact", "contact", "kind", "at"),)
+    __table_args__ = (
+        Index("event_by_contact", "contact", "kind", "at"),
+        Index("event_by_time", "kind", "at", "contact"),
+    )
     id: int | None = _id()
     key: str = Field(unique=True)
     contact: int = _big()
@@ -264,6 +282,23 @@ class MembershipChange(SQLModel, table=True):
     contact: int = _big()
     at: int = _big()
     entered: bool
+
+
+# -- recomputing no more than what changed
+
+
+class Touched(SQLModel, table=True):
+    """Somebody whose facts changed since the last recompute. Whoever changes facts adds rows in the same transaction.
+
+    Rows are only ever added: a recompute removes those that it read, and never one that was committed meanwhile.
+    """
+
+    id: int | None = _id()
+    fact: str
+    """the table that changed: a recompute without a question about it need not care"""
+    contact: int | None = _opt_big()
+    account: int | None = _opt_big()
+    """all its contacts; where neither is named, everybody"""
 
 
 # -- the audience
@@ -358,6 +393,7 @@ class Send(SQLModel, table=True):
 
     __table_args__ = (
         Index("send_by_contact", "contact", "decision", "sent_at"),
+        Index("send_by_time", "decision", "sent_at", "contact"),
         UniqueConstraint("campaign", "contact", "entered_at"),
     )
     run: int = _big(primary=True)
@@ -423,6 +459,7 @@ class MailEventRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("mailing", "contact", "kind", "at", "url"),
         Index("mail_event_by_contact", "contact", "kind", "at"),
+        Index("mail_event_by_time", "kind", "at", "contact"),
     )
     id: int | None = _id()
     mailing: int = _big()
