@@ -10,7 +10,6 @@ from orchestrator.clock import FixedClock, SystemClock, to_epoch
 from orchestrator.definitions.workspace import load_secret, read_workspace
 from orchestrator.errors import DefinitionError, UsageError
 from orchestrator.store.database import open_database
-from orchestrator.store.leases import HeldLease, lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.mailchimp.connections import ConnectionBudget
     from orchestrator.problems import Problem
     from orchestrator.store.database import Database
+    from orchestrator.store.leases import HeldLease
 
 SANDBOX_KEY = "sandbox-us1"
 CYCLE = "cycle"
@@ -147,6 +147,8 @@ class Engine:
         self, doing: str, *, wait_seconds: float = 30, on_wait: Callable[[str], None] | None = None
     ) -> Iterator[HeldLease]:
         """Hold the lease of the cycle. Raises Busy, naming who has it."""
+        from orchestrator.store.leases import lease  # noqa: PLC0415 -- what only reads needs no table classes
+
         with lease(self.database, CYCLE, doing, wait_seconds=wait_seconds, on_wait=on_wait) as held:
             yield held
 

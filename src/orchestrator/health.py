@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
 from orchestrator.freshness import stale
-from orchestrator.store import jobs, runs as store
+from orchestrator.store import jobs, run_list
 from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from orchestrator.engine import Engine
-    from orchestrator.store.tables import Run
+    from orchestrator.store.run_list import RunLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Health:
 
     now: datetime
     last_good: dict[str, datetime | None]
-    open_runs: tuple[Run, ...]
+    open_runs: tuple[RunLine, ...]
     needs_person: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -46,7 +46,7 @@ def health(engine: Engine) -> Health:
     now = engine.clock.now()
     with engine.database.read() as connection:
         rows = {row["job"]: row for row in jobs.jobs(connection)}
-        runs = store.open_runs(connection)
+        runs = run_list.open_lines(connection)
         held = connection.execute(text("SELECT name, held FROM segment WHERE held IS NOT NULL ORDER BY name")).all()
         failures = connection.execute(
             text('SELECT source, "table", failure FROM source_table WHERE failure IS NOT NULL ORDER BY 1, 2')

@@ -22,7 +22,7 @@ def command(shared: Shared, run: str) -> int:
 
     engine = shared.engine()
     with engine.at_work("campaigns approve"), engine.database.write() as connection:
-        found = run_named(connection, run)
+        found = store.get_run(connection, run_named(connection, run).id)
         if found.state != "waiting_approval":
             raise UsageError(f"Run {run} does not wait for approval: it is {found.state}.")
         now = to_epoch(engine.clock.now())

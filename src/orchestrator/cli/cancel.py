@@ -19,7 +19,7 @@ def command(shared: Shared, run: str) -> int:
     from orchestrator.cli.names import run_named
     from orchestrator.clock import to_epoch
     from orchestrator.cycle import advance_of
-    from orchestrator.store import jobs, runs as store
+    from orchestrator.store import jobs, run_list, runs as store
     from orchestrator.vocabulary import OPEN_RUN_STATES
 
     engine = shared.engine()
@@ -30,9 +30,10 @@ def command(shared: Shared, run: str) -> int:
             if found.state not in OPEN_RUN_STATES:
                 raise UsageError(f"Run {run} is over: it is {found.state}.")
             who = jobs.audit(connection, now=to_epoch(now), action="cancel", detail=run)
-        late = advance_of(engine, now=now, check=held.check).cancel(found, who)
+            wanted = store.get_run(connection, found.id)
+        late = advance_of(engine, now=now, check=held.check).cancel(wanted, who)
         with engine.database.read() as connection:
-            found = store.get_run(connection, found.id or 0)
+            found = run_list.line_of(connection, found.id)
     if shared.json:
         output.document({"run": run, "state": found.state, "already_sent": late})
     else:

@@ -68,9 +68,10 @@ def exit_code(report: CycleReport) -> int:
 def _json(engine: Engine, report: CycleReport) -> dict[str, object]:
     from orchestrator.cli.runs import summary
     from orchestrator.cli.sync import as_json
+    from orchestrator.store.run_list import line_of
 
     with engine.database.read() as connection:
-        runs = [summary(connection, run) for run in report.runs]
+        runs = [summary(connection, line_of(connection, run.id or 0)) for run in report.runs]
     recomputed = report.recomputed.segments if report.recomputed else ()
     return {
         "now": output.moment(engine.clock.now()),
@@ -87,11 +88,12 @@ def _json(engine: Engine, report: CycleReport) -> dict[str, object]:
 
 def _show(engine: Engine, report: CycleReport) -> None:
     from orchestrator.cli.runs import summary
+    from orchestrator.store.run_list import line_of
 
     _show_facts(report)
     with engine.database.read() as connection:
         for run in report.runs:
-            row = summary(connection, run)
+            row = summary(connection, line_of(connection, run.id or 0))
             output.line(f"Run:       {row['run']}: {row['state']}; {output.counts(row['decisions'])}.")
             if row["reason"]:
                 output.warning(f"           {row['reason']}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import text
 
 from orchestrator.errors import DefinitionError, UsageError
-from orchestrator.store import runs as store
+from orchestrator.store import run_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition
     from orchestrator.engine import Engine
-    from orchestrator.store.tables import Run
+    from orchestrator.store.run_list import RunLine
 
 
 class Person(NamedTuple):
@@ -64,11 +64,11 @@ def contact_named(connection: Connection, name: str) -> Person:
     return Person(*rows[-1])
 
 
-def run_named(connection: Connection, name: str) -> Run:
+def run_named(connection: Connection, name: str) -> RunLine:
     """A run by its name."""
-    found = store.find_run(connection, name) if _searchable(name) else None
+    found = run_list.line_named(connection, name) if _searchable(name) else None
     if found is None:
-        names = [run.name for run in store.all_runs(connection)]
+        names = [run.name for run in run_list.all_lines(connection)]
         near = get_close_matches(name, names, 1)
         hint = f"Did you mean {near[0]}?" if near else "`campaigns runs` lists them."
         shown = name if _searchable(name) else ascii(name)

@@ -12,7 +12,7 @@ from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_o
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from orchestrator.store.tables import Run
+    from orchestrator.store.run_list import RunLine
 
 
 @click.command("runs")
@@ -24,13 +24,13 @@ def command(shared: Shared, run: str | None) -> int:
     """List the runs, newest first; or show RUN with every contact's decision and what came of it."""
     from orchestrator.cli.names import run_named
     from orchestrator.clock import from_epoch
-    from orchestrator.store import runs as store
+    from orchestrator.store import run_list
 
     engine = shared.engine()
     with engine.database.read() as connection:
         if run is not None:
             return _show_one(shared, connection, run_named(connection, run))
-        runs = store.all_runs(connection)
+        runs = run_list.all_lines(connection)
         rows = [summary(connection, one) for one in runs]
     if shared.json:
         output.document({"runs": rows})
@@ -50,13 +50,13 @@ def command(shared: Shared, run: str | None) -> int:
     return 0
 
 
-def summary(connection: Connection, run: Run) -> dict[str, Any]:
+def summary(connection: Connection, run: RunLine) -> dict[str, Any]:
     """A run as the contract shows it."""
     from orchestrator.campaigns.run import recipients_of
-    from orchestrator.store import runs as store
+    from orchestrator.store import run_list
 
-    decisions = store.decision_counts(connection, run.id or 0)
-    mailings = [one for one in store.mailings(connection, run.id or 0) if one.state != "dropped"]
+    decisions = run_list.decision_counts(connection, run.id)
+    mailings = run_list.mailing_lines(connection, run.id)
     return {
         "run": run.name,
         "campaign": run.campaign,
@@ -69,11 +69,11 @@ def summary(connection: Connection, run: Run) -> dict[str, Any]:
     }
 
 
-def _show_one(shared: Shared, connection: Connection, run: Run) -> int:
-    from orchestrator.store import runs as store
+def _show_one(shared: Shared, connection: Connection, run: RunLine) -> int:
+    from orchestrator.store import run_list
 
     found = summary(connection, run)
-    contacts = store.outcomes(connection, run.id or 0)
+    contacts = run_list.outcomes(connection, run.id)
     if shared.json:
         for one in contacts:
             one["sent_at"] = output.moment(one["sent_at"])

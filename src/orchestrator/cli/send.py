@@ -66,9 +66,10 @@ def _confirmed(campaign: str, by_hand: ByHand) -> bool:
 
 def _answer(shared: Shared, by_hand: ByHand, *, dry_run: bool) -> int:
     from orchestrator.cli.runs import summary
+    from orchestrator.store.run_list import line_of
 
     with by_hand.engine.database.read() as connection:
-        found: dict[str, Any] = summary(connection, by_hand.run)
+        found: dict[str, Any] = summary(connection, line_of(connection, by_hand.run.id or 0))
     if shared.json:
         if dry_run:
             for mailing in found["mailings"]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
 from orchestrator.definitions.values import SqlSource
 from orchestrator.sources import watermark
-from orchestrator.store.tables import RejectedRow, SourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 BY_HAND = "csv"
 """the source's name of what ``import --csv`` loads"""
 
-_source_table = SourceTable.__table__  # type: ignore[attr-defined] # SQLModel adds it
-_rejected_row = RejectedRow.__table__  # type: ignore[attr-defined] # as above
-
 
 def last_good_import(connection: Connection, settings: Settings) -> datetime | None:
     """The moment up to which every source was imported without a fault; None where one never was.
@@ -34,9 +30,9 @@ def last_good_import(connection: Connection, settings: Settings) -> datetime | N
     file is not a fault, and so does every file that failed. A later import by hand counts instead: a person brought
     the facts.
     """
-    columns = (_source_table.c.source, _source_table.c.table, _source_table.c.good_at, _source_table.c.failure)
     stored: dict[str, dict[str, tuple[int | None, str | None]]] = {}
-    for source, table, good_at, failure in connection.execute(select(*columns)):
+    query = text('SELECT source, "table", good_at, failure FROM source_table')
+    for source, table, good_at, failure in connection.execute(query):
         stored.setdefault(source, {})[table] = (good_at, failure)
     by_hand = _oldest(_of_files(stored.get(BY_HAND, {})))
     moments: list[int | None] = []
@@ -64,30 +60,42 @@ def _of_files(found: dict[str, tuple[int | None, str | None]]) -> list[int | Non
 
 def read_watermark(connection: Connection, source: str, table: str) -> Any:
     """How far an incremental query was read; None at first."""
-    query = select(_source_table.c.watermark).where(_source_table.c.source == source, _source_table.c.table == table)
-    written = connection.scalar(query)
+    query = text('SELECT watermark FROM source_table WHERE source = :source AND "table" = :table')
+    written = connection.scalar(query, {"source": source, "table": table})
     return None if written is None else watermark.decode(written)
 
 
 def record_good(connection: Connection, source: str, table: str, *, at: int, rows: int, mark: Any) -> None:
     """A table was imported. Call in the transaction that stores its rows."""
-    values: dict[str, object] = {"good_at": at, "rows": rows, "failure": None}
-    if mark is not None:
-        values["watermark"] = watermark.encode(mark)
-    _record(connection, source, table, values)
+    values = {"source": source, "table": table, "at": at, "rows": rows}
+    values["mark"] = None if mark is None else watermark.encode(mark)
+    connection.execute(
+        text(
+            'INSERT INTO source_table (source, "table", good_at, rows, watermark) '
+            "VALUES (:source, :table, :at, :rows, :mark) "
+            'ON CONFLICT (source, "table") DO UPDATE SET good_at = excluded.good_at, rows = excluded.rows, '
+            "failure = NULL, watermark = coalesce(excluded.watermark, source_table.watermark)"
+        ),
+        values,
+    )
 
 
 def record_failure(connection: Connection, source: str, table: str, message: str) -> None:
     """A table, or with "" every table known of a source, was not imported."""
     if table:
-        _record(connection, source, table, {"failure": message})
+        query = text(
+            'INSERT INTO source_table (source, "table", rows, failure) VALUES (:source, :table, 0, :message) '
+            'ON CONFLICT (source, "table") DO UPDATE SET failure = excluded.failure'
+        )
     else:
-        connection.execute(update(_source_table).where(_source_table.c.source == source).values(failure=message))
+        query = text("UPDATE source_table SET failure = :message WHERE source = :source")
+    connection.execute(query, {"source": source, "table": table, "message": message})
 
 
 def record_rejects(connection: Connection, source: str, table: str, rejects: Sequence[Reject], *, at: int) -> None:
     """Replace the rows set aside by the import before."""
-    connection.execute(delete(_rejected_row).where(_rejected_row.c.source == source, _rejected_row.c.table == table))
+    ours = {"source": source, "table": table}
+    connection.execute(text('DELETE FROM rejected_row WHERE source = :source AND "table" = :table'), ours)
     rows = [
         {
             "source": reject.source,
@@ -101,11 +109,10 @@ def record_rejects(connection: Connection, source: str, table: str, rejects: Seq
         for reject in rejects
     ]
     if rows:
-        connection.execute(insert(_rejected_row), rows)
-
-
-def _record(connection: Connection, source: str, table: str, values: dict[str, object]) -> None:
-    ours = (_source_table.c.source == source) & (_source_table.c.table == table)
-    if connection.execute(update(_source_table).where(ours).values(values)).rowcount == 0:
-        first = {"rows": 0} | values | {"source": source, "table": table}
-        connection.execute(insert(_source_table).values(first))
+        connection.execute(
+            text(
+                'INSERT INTO rejected_row (source, "table", file, line, "column", reason, at) '
+                "VALUES (:source, :table, :file, :line, :column, :reason, :at)"
+            ),
+            rows,
+        )

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from sqlmodel import Session
 
 from orchestrator.errors import DataError
-from orchestrator.store.migrations import migrate
+from orchestrator.store.migrations import is_current, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
+    from sqlmodel import Session
 
 BUSY_SECONDS = 60
 """how long a writer waits for another one on SQLite"""
@@ -62,6 +62,8 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A write transaction in terms of the table classes."""
+        from sqlmodel import Session  # noqa: PLC0415 -- slow to import, and most commands work without the classes
+
         with self.write() as connection, Session(connection, expire_on_commit=False) as session:
             yield session
             session.flush()
@@ -128,8 +130,11 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
         )
     database = Database(engine)
     try:
-        with database.write() as connection:
-            migrate(connection, now=now)
+        with database.read() as connection:
+            ready = is_current(connection)
+        if not ready:
+            with database.write() as connection:
+                migrate(connection, now=now)
     except DatabaseError as fault:
         database.close()
         raise DataError(

@@ -5,10 +5,7 @@ from __future__ import annotations
 import getpass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, text
-from sqlmodel import col
-
-from orchestrator.store.tables import AuditEntry, JobRun
+from sqlalchemy import text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -41,20 +38,24 @@ def job_ended(connection: Connection, job: str, now: int, *, good: bool, message
 
 def jobs(connection: Connection) -> list[dict[str, Any]]:
     """Every job that ever ran, in the order of the cycle."""
-    rows = {row["job"]: dict(row) for row in connection.execute(select(JobRun.__table__)).mappings()}  # type: ignore[attr-defined] # SQLModel adds it
+    query = text("SELECT job, started_at, finished_at, good_at, message FROM job_run")
+    rows = {row["job"]: dict(row) for row in connection.execute(query).mappings()}
     return [rows[job] for job in JOBS if job in rows]
 
 
 def audit(connection: Connection, *, now: int, action: str, detail: str) -> str:
     """Record a deliberate act of the person at the keyboard. Returns who that is."""
     who = person()
-    connection.execute(insert(AuditEntry).values(at=now, who=who, action=action, detail=detail))
+    connection.execute(
+        text("INSERT INTO audit_entry (at, who, action, detail) VALUES (:now, :who, :action, :detail)"),
+        {"now": now, "who": who, "action": action, "detail": detail},
+    )
     return who
 
 
 def audited(connection: Connection) -> list[dict[str, Any]]:
     """Deliberate acts, newest first."""
-    query = select(AuditEntry.__table__).order_by(col(AuditEntry.id).desc())  # type: ignore[attr-defined] # as above
+    query = text("SELECT id, at, who, action, detail FROM audit_entry ORDER BY id DESC")
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, inspect, select
-from sqlmodel import SQLModel, col
+from sqlalchemy import inspect, text
 
 from orchestrator.errors import DataError
-from orchestrator.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +16,9 @@ if TYPE_CHECKING:
 
 def _create_everything(connection: Connection) -> None:
     """0.1: the first schema."""
-    SQLModel.metadata.create_all(connection)
+    from orchestrator.store import tables  # noqa: PLC0415 -- slow to import, and needed once in a database's life
+
+    tables.SchemaVersion.metadata.create_all(connection)
 
 
 def _find_changes_by_time(connection: Connection) -> None:
@@ -33,17 +33,31 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything, _fin
 """version n is the n-th function; released ones are never edited"""
 
 
+def is_current(connection: Connection) -> bool:
+    """Nothing is to be done, and no writer has to be waited for to find that out. Raises DataError as ``migrate``."""
+    return len(_applied(connection)) == len(MIGRATIONS)
+
+
 def migrate(connection: Connection, *, now: int) -> None:
     """Bring the schema to the current version. Raises DataError where a newer version wrote the database."""
-    applied: set[int] = set()
-    if inspect(connection).has_table("schema_version"):
-        applied = set(connection.scalars(select(col(tables.SchemaVersion.version))))
+    applied = _applied(connection)
+    for version, change in enumerate(MIGRATIONS, start=1):
+        if version not in applied:
+            change(connection)
+            connection.execute(
+                text("INSERT INTO schema_version (version, applied_at) VALUES (:version, :now)"),
+                {"version": version, "now": now},
+            )
+
+
+def _applied(connection: Connection) -> set[int]:
+    """The versions that the database has."""
+    if not inspect(connection).has_table("schema_version"):
+        return set()
+    applied = set(connection.scalars(text("SELECT version FROM schema_version")))
     if applied and max(applied) > len(MIGRATIONS):
         raise DataError(
             f"The database has schema {max(applied)}, this version knows {len(MIGRATIONS)}. "
             "Install the newer campaign orchestrator again, or restore a backup."
         )
-    for version, change in enumerate(MIGRATIONS, start=1):
-        if version not in applied:
-            change(connection)
-            connection.execute(insert(tables.SchemaVersion).values(version=version, applied_at=now))
+    return applied

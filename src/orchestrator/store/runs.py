@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlmodel import Session, col
 
+from orchestrator.store import run_list
 from orchestrator.store.audience import WORD_BITS
 from orchestrator.store.tables import Contact, Mailing, Run, Segment, Send, SlotLease
 from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """rows named in one IN list"""
+decision_counts = run_list.decision_counts
 
 
 # -- what is due
@@ -141,19 +143,6 @@ def runs_at_work_since(connection: Connection, real_time: int) -> list[Run]:
     return _detached(connection, _select(Run).where(wanted).order_by(col(Run.id)))
 
 
-def all_runs(connection: Connection, campaign: str | None = None) -> list[Run]:
-    """Every run, newest first."""
-    query = _select(Run).order_by(col(Run.scheduled_for).desc(), col(Run.id).desc())
-    if campaign is not None:
-        query = query.where(col(Run.campaign) == campaign)
-    return _detached(connection, query)
-
-
-def find_run(connection: Connection, name: str) -> Run | None:
-    """A run by the name that people type."""
-    return next(iter(_detached(connection, _select(Run).where(col(Run.name) == name))), None)
-
-
 def occurrence_exists(connection: Connection, campaign: str, scheduled_for: int) -> bool:
     """Did this occurrence become a run already?"""
     return run_for(connection, campaign, scheduled_for) is not None
@@ -188,13 +177,6 @@ def waits_for_open_hours(connection: Connection, run: Run) -> bool:
     """Everybody is settled but those deferred."""
     counts = decision_counts(connection, run.id or 0)
     return Decision.DEFERRED.value in counts and Decision.PLANNED.value not in counts
-
-
-def decision_counts(connection: Connection, run: int) -> dict[str, int]:
-    """Decision -> contacts, for one run."""
-    query = select(col(Send.decision), func.count()).where(col(Send.run) == run).group_by(col(Send.decision))
-    counts = {decision: count for decision, count in connection.execute(query)}  # noqa: C416 -- typed rows
-    return {decision.value: counts[decision.value] for decision in Decision if decision.value in counts}
 
 
 # -- sends
@@ -294,16 +276,6 @@ def slot_values(connection: Connection, mailing: int) -> list[tuple[int, str, di
         .where(col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(col(Send.contact)))]
-
-
-def outcomes(connection: Connection, run: int) -> list[dict[str, Any]]:
-    """Every contact of a run: decision, reason, where and when it was sent, bounce, slot values."""
-    query = text(
-        "SELECT c.key AS contact_id, s.decision, s.reason, s.sent_at, s.bounce, s.not_before, "
-        "m.remote_campaign AS mailchimp_id FROM send s JOIN contact c ON c.id = s.contact "
-        "LEFT JOIN mailing m ON m.id = s.mailing WHERE s.run = :run ORDER BY c.key"
-    )
-    return [dict(row) for row in connection.execute(query, {"run": run}).mappings()]
 
 
 def latest_send(connection: Connection, campaign: str, contact: int) -> dict[str, Any] | None:
