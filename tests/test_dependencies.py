@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,18 +40,6 @@ WITHIN_A_LINE = {
 """neighbors that know each other, one way"""
 ALONE = "sandbox"
 """written from Mailchimp's description, so that it cannot share our misunderstandings"""
-HEAVY = (
-    "sqlalchemy",
-    "sqlmodel",
-    "sqlglot",
-    "requests",
-    "jinja2",
-    "apscheduler",
-    "duckdb",
-    "rich",
-    "starlette",
-    "babel",
-)
 
 
 def imports() -> list[tuple[str, str, Path]]:
@@ -137,20 +122,3 @@ def test_only_the_clock_and_the_demo_read_the_date() -> None:
         if isinstance(node.value, ast.Name) and node.value.id in {"datetime", "date"}
     }
     assert reading <= {"clock.py", "demo/story.py"}
-
-
-def test_help_is_instant() -> None:
-    """Nothing heavy is imported before a command needs it."""
-    script = (
-        "import sys\nfrom orchestrator.cli.main import run\ncode = run(['--help'])\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr.strip() == "[]"
-    assert "Commands" in done.stdout
