@@ -11,20 +11,20 @@ from orchestrator.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import MetaData
     from sqlalchemy.engine import Connection
 
 
 def _create_everything(connection: Connection) -> None:
     """0.1: the first schema."""
-    from orchestrator.store import tables  # noqa: PLC0415 -- slow to import, and needed once in a database's life
-
-    tables.SchemaVersion.metadata.create_all(connection)
+    _metadata().create_all(connection)
 
 
 def _find_changes_by_time(connection: Connection) -> None:
     """Indexes by time, and the queue of who was touched: what an incremental recompute asks."""
-    SQLModel.metadata.create_all(connection)
-    for table in SQLModel.metadata.sorted_tables:
+    metadata = _metadata()
+    metadata.create_all(connection)
+    for table in metadata.sorted_tables:
         for index in table.indexes:
             index.create(connection, checkfirst=True)
 
@@ -61,3 +61,10 @@ def _applied(connection: Connection) -> set[int]:
             "Install the newer campaign orchestrator again, or restore a backup."
         )
     return applied
+
+
+def _metadata() -> MetaData:
+    """Every table."""
+    from orchestrator.store import tables  # noqa: PLC0415 -- slow to import, and needed once in a database's life
+
+    return tables.SchemaVersion.metadata

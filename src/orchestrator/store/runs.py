@@ -143,6 +143,11 @@ def runs_at_work_since(connection: Connection, real_time: int) -> list[Run]:
     return _detached(connection, _select(Run).where(wanted).order_by(col(Run.id)))
 
 
+def find_run(connection: Connection, name: str) -> Run | None:
+    """A run by the name that people type."""
+    return next(iter(_detached(connection, _select(Run).where(col(Run.name) == name))), None)
+
+
 def occurrence_exists(connection: Connection, campaign: str, scheduled_for: int) -> bool:
     """Did this occurrence become a run already?"""
     return run_for(connection, campaign, scheduled_for) is not None
