@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.scenarios.world import AUDIENCE, KEY_VARIABLE, MONDAY, World
 
-from orchestrator.campaigns import carry
+from orchestrator.campaigns import dispatch
 from orchestrator.clock import FixedClock
 from orchestrator.sandbox.server import Sandbox
 
@@ -47,7 +47,7 @@ def wall() -> Wall:
 def mailchimp(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     monkeypatch.setenv(KEY_VARIABLE, "")
     monkeypatch.setattr(FixedClock, "sleep", lambda _clock, seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(carry, "SEND_SETTLES_SECONDS", -1)
+    monkeypatch.setattr(dispatch, "SEND_SETTLES_SECONDS", -1)
     with Sandbox(audience=AUDIENCE, clock=wall) as running:
         yield running
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.scenarios.world import AUDIENCE, KEY_VARIABLE, World
 
-from orchestrator.campaigns import carry
+from orchestrator.campaigns import dispatch
 from orchestrator.clock import FixedClock
 from orchestrator.sandbox.server import Sandbox
 
@@ -25,7 +25,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setenv(KEY_VARIABLE, "")
     monkeypatch.setattr(FixedClock, "sleep", lambda _clock, seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(carry, "SEND_SETTLES_SECONDS", -1)
+    monkeypatch.setattr(dispatch, "SEND_SETTLES_SECONDS", -1)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.scenarios.world import AUDIENCE, KEY_VARIABLE, MONDAY, World
 from tests.web.conftest import SECRET
 
-from orchestrator.campaigns import carry
+from orchestrator.campaigns import dispatch
 from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.judge import verdicts
 from orchestrator.clock import FixedClock
@@ -41,7 +41,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_WEBHOOK_SECRET", SECRET)
     monkeypatch.setenv("TEST_SIGNING_SECRET", "")
     monkeypatch.setattr(FixedClock, "sleep", lambda _clock, seconds: time.sleep(min(seconds, 0.001)))
-    monkeypatch.setattr(carry, "SEND_SETTLES_SECONDS", -1)
+    monkeypatch.setattr(dispatch, "SEND_SETTLES_SECONDS", -1)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.carry import Carrier
 from orchestrator.campaigns.compile import compile_run, recheck
+from orchestrator.campaigns.desk import Desk
 from orchestrator.campaigns.run import RUN_MOVES
 from orchestrator.campaigns.settle import Settler
 from orchestrator.clock import from_epoch, to_epoch
@@ -219,15 +220,8 @@ class Advance:
         return bool(counts.get(Decision.PLANNED.value, 0) or counts.get(Decision.DEFERRED.value, 0))
 
     def _carrier(self, run: Run) -> Carrier:
-        return Carrier(
-            self._database,
-            self._gateway,
-            self._workspace.settings,
-            self._clock,
-            run,
-            now=self._now,
-            check=self._check,
-        )
+        settings = self._workspace.settings
+        return Carrier(Desk(self._database, self._gateway, settings, self._clock, run, self._now, self._check))
 
     def _stopped(self, run: Run, reason: str) -> None:
         with self._database.write() as connection:

@@ -273,14 +273,19 @@ def addressees(connection: Connection, mailing: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
 
 
-def slot_values(connection: Connection, mailing: int) -> list[tuple[int, str, dict[str, str]]]:
-    """(contact, address, merge tag -> value) of a mailing's planned mails."""
+def slot_values(
+    connection: Connection, run: int, mailing: int, *, after: int, limit: int
+) -> list[tuple[int, str, dict[str, str]]]:
+    """(contact, address, merge tag -> value) of a mailing's planned mails, the next ``limit`` after a contact."""
     query = (
         select(col(Send.contact), col(Contact.email), col(Send.slots))
         .join(Contact, col(Contact.id) == col(Send.contact))
+        .where(col(Send.run) == run, col(Send.contact) > after)
         .where(col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value)
+        .order_by(col(Send.contact))
+        .limit(limit)
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(col(Send.contact)))]
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def latest_send(connection: Connection, campaign: str, contact: int) -> dict[str, Any] | None:
