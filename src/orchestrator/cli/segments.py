@@ -12,6 +12,7 @@ from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_o
 
 if TYPE_CHECKING:
     from orchestrator.segments.evaluate import Recompute
+    from orchestrator.segments.review import Figure, Review
 
 
 @click.group("segments", invoke_without_command=True)
@@ -95,6 +96,69 @@ def explain(shared: Shared, name: str, contact: str) -> int:
     rows = [(one.text, _value(one.value), words[one.result]) for one in found.clauses]
     output.table(("clause", "value", "result"), rows)
     return 0
+
+
+@command.command("review")
+@answers_json
+@shared_options
+@pass_shared
+def review(shared: Shared) -> int:
+    """Does each segment still serve: its size, purpose, key figure against the target, and day of review."""
+    from orchestrator.segments.review import review as review_segments
+
+    engine = shared.engine()
+    now = engine.clock.now()
+    with engine.database.read() as connection:
+        found = review_segments(connection, engine.settings, engine.workspace.segments, now=now)
+    if shared.json:
+        output.document({"now": output.moment(now), "segments": [_review_json(one) for one in found]})
+        return 0
+    rows = [
+        (one.name, one.scheme, one.size if one.size is not None else "never computed", *_figure_cells(one.figure))
+        for one in found
+    ]
+    output.table(("segment", "scheme", "size", "key figure", "mean", "target", ""), rows, right=(2, 4, 5))
+    for one in found:
+        if one.overdue:
+            output.warning(
+                f"{one.name} was to be reviewed by {one.review_by}. Does it still serve: {one.purpose or 'what for'}? "
+                f"Then set a new review_by in segments/{one.name}.toml; else delete the file."
+            )
+    return 0
+
+
+def _figure_cells(figure: Figure | None) -> tuple[object, ...]:
+    if figure is None:
+        return ("", "", "", "")
+    if figure.met is None:
+        return (figure.field, "unknown", _target(figure), "")
+    return (figure.field, f"{figure.mean:,.2f}", _target(figure), "met" if figure.met else "missed")
+
+
+def _target(figure: Figure) -> str:
+    return f"{'≥' if figure.direction == 'up' else '≤'} {figure.target:,g}"
+
+
+def _review_json(one: Review) -> dict[str, object]:
+    figure = one.figure
+    return {
+        "name": one.name,
+        "scheme": one.scheme,
+        "purpose": one.purpose,
+        "size": one.size,
+        "kpi": None
+        if figure is None
+        else {
+            "field": figure.field,
+            "target": figure.target,
+            "direction": figure.direction,
+            "mean": figure.mean,
+            "known": figure.known,
+            "met": figure.met,
+        },
+        "review_by": None if one.review_by is None else one.review_by.isoformat(),
+        "overdue": one.overdue,
+    }
 
 
 def _value(value: object) -> str:
