@@ -45,7 +45,8 @@ class FixedClock:
             raise ValueError("a moment needs a time zone")
 
     def now(self) -> datetime:
-        return self.moment.replace(microsecond=0)
+        # in UTC like the real one: a day is 24 hours, also when the clocks are changed
+        return self.moment.astimezone(UTC).replace(microsecond=0)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -151,7 +151,7 @@ def campaign_step(engine: Engine, *, now: datetime, check: Callable[[], None], r
             except Refused as guard:
                 _keep_back(report, str(guard))
                 continue
-            run = start(engine.database, engine.settings, occurrence, now=now)
+            run = start(engine.database, engine.workspace, occurrence, now=now)
             if run.finished_at is not None:
                 report.runs.append(run)
         advance_open_runs(engine, now=now, check=check, report=report)
@@ -303,7 +303,7 @@ def _decide_waiting(
     while waiting and waiting[0][0].priority >= priority:
         campaign, run = waiting.pop(0)
         if _guard_of(engine, run, now) is None:
-            recheck(engine.database, engine.settings, campaign, run, now=now)
+            recheck(engine.database, engine.workspace, campaign, run, now=now)
 
 
 def _due(engine: Engine, now: datetime) -> list[Occurrence]:

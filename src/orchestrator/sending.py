@@ -97,7 +97,7 @@ class ByHand:
         """Store the run and bring it as far as it goes."""
         if self._run is None:
             assert self._occurrence is not None
-            self._run = start(self.engine.database, self.engine.settings, self._occurrence, now=self._now)
+            self._run = start(self.engine.database, self.engine.workspace, self._occurrence, now=self._now)
         if self._run.finished_at is None:
             advance_of(self.engine, now=self._now, check=self._check).advance(self._run)
             clean_up(self.engine.database, self.engine.gateway, check=self._check)

@@ -121,7 +121,7 @@ class Advance:
     # -- the steps
 
     def _prepare(self, run: Run, campaign: CampaignDefinition) -> None:
-        recheck(self._database, self._workspace.settings, campaign, run, now=self._now)
+        recheck(self._database, self._workspace, campaign, run, now=self._now)
         compile_run(self._database, self._gateway, self._workspace, campaign, run, now=self._now, check=self._check)
         if any(MailingState(mailing.state) in BEFORE_SEND for mailing in self._mailings(run)):
             self._set_state(run, RunState.PREPARING)

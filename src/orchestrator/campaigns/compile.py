@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import col
 
 from orchestrator.campaigns.content import render, template_library
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
 from orchestrator.clock import to_epoch
 from orchestrator.errors import OutcomeUnknown, RetryLater
 from orchestrator.store import runs as store
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.definitions.values import CampaignDefinition, Settings, Workspace
+    from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Run
@@ -47,7 +47,7 @@ class Slots:
     existing: frozenset[str]
 
 
-def recheck(database: Database, settings: Settings, campaign: CampaignDefinition, run: Run, *, now: datetime) -> None:
+def recheck(database: Database, workspace: Workspace, campaign: CampaignDefinition, run: Run, *, now: datetime) -> None:
     """Take the decisions again that are still open at ``now``.
 
     A run that was only just decided is left as it is; one that was interrupted is looked at again whatever the time.
@@ -61,7 +61,8 @@ def recheck(database: Database, settings: Settings, campaign: CampaignDefinition
             for contact, entered, moment in store.deferred_sends(connection, run.id)
             if moment <= to_epoch(now)
         }
-        _decide_again(connection, settings, campaign, run, again, now)
+        if again:
+            _decide_again(connection, workspace, campaign, run, again, now)
         store.follow_addresses(connection, run.id)
         store.set_run(connection, run, decided_at=to_epoch(now))
 
@@ -114,15 +115,19 @@ def free_slots(database: Database, gateway: EmailGateway, run: int) -> Slots:
 
 def _decide_again(
     connection: Connection,
-    settings: Settings,
+    workspace: Workspace,
     campaign: CampaignDefinition,
     run: Run,
     entries: Mapping[int, int | None],
     now: datetime,
 ) -> None:
     assert run.id is not None
+    conditions = conditions_of(connection, workspace.segments, campaign)
+    keep_conditions(connection, run, conditions)
     rows: list[dict[str, Any]] = []
-    for candidate, verdict in verdicts(connection, settings, campaign, entries, now=now, run=run.id):
+    for candidate, verdict, facts in judged(
+        connection, workspace.settings, campaign, conditions, entries, now=now, run=run.id
+    ):
         rows.append(
             {
                 "contact": candidate.contact,
@@ -130,9 +135,11 @@ def _decide_again(
                 "reason": verdict.reason,
                 "at": to_epoch(now),
                 "not_before": to_epoch(verdict.not_before) if verdict.not_before else None,
+                "facts": facts,
             }
         )
     store.set_decisions(connection, run.id, rows)
+    store.set_facts(connection, run.id, rows)
 
 
 def _make_fields(gateway: EmailGateway, plan: MailingPlan, slots: Slots, check: Callable[[], None]) -> None:

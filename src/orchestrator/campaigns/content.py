@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import to_epoch
 from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.segments.fields import resolve
-from orchestrator.segments.members import profiles
+from orchestrator.segments.members import aligned, profiles
 from orchestrator.store import mail_facts as facts
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 from orchestrator.templates.sources import all_sources
@@ -19,6 +20,8 @@ from orchestrator.templates.sources import all_sources
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy.engine import Connection
 
     from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings, Workspace
     from orchestrator.store.database import Database
@@ -84,12 +87,15 @@ def render(
     *,
     now: datetime,
 ) -> Iterator[Rendered]:
-    """The mail of each contact (by id; ``Rendered.contact_key`` is the id as text). Raises TemplateError."""
+    """The mail of each contact (by id; ``Rendered.contact_key`` is the id as text), in the order of ids.
+
+    All of them see one moment of the database. Raises TemplateError.
+    """
     segment = workspace.segments.get(campaign.segment)
     printed = fields_printed(library, campaign)
-    for start in range(0, len(contacts), PAGE):
-        page = contacts[start : start + PAGE]
-        for contact, context in _contexts(database, workspace.settings, campaign, segment, printed, page, now):
+    with database.read() as connection:
+        people = sorted(contacts)
+        for contact, context in _contexts(connection, workspace.settings, campaign, segment, printed, people, now):
             yield library.render(
                 campaign.template,
                 subject=campaign.subject,
@@ -102,7 +108,7 @@ def render(
 
 
 def _contexts(
-    database: Database,
+    connection: Connection,
     settings: Settings,
     campaign: CampaignDefinition,
     segment: SegmentDefinition | None,
@@ -110,11 +116,9 @@ def _contexts(
     contacts: Sequence[int],
     now: datetime,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    moment = to_epoch(now)
     contact_columns, account_columns = set(facts.contact_columns()), set(facts.account_columns())
-    with database.read() as connection:
-        written = {f"account_{name}" for name in printed["account"]} | printed["contact"]
-        custom = learn_custom_fields(connection, {name for name in written if "x_" in name})
+    written = {f"account_{name}" for name in printed["account"]} | printed["contact"]
+    custom = learn_custom_fields(connection, {name for name in written if "x_" in name})
     contact_fields = {name for name in printed["contact"] - contact_columns if resolve(name, custom) is not None}
     # country falls back to the account's in the catalogue: print what segments see
     contact_fields |= printed["contact"] & {"country"}
@@ -123,32 +127,32 @@ def _contexts(
         for name in printed["account"] - account_columns
         if resolve(f"account_{name}", custom) is not None
     } | {name for name in printed["account"] - account_columns if resolve(name) is not None}
-    with database.read() as connection:
-        people = facts.contact_rows(connection, contacts)
-        companies = facts.account_rows(connection, [row["account"] for row in people.values() if row["account"]])
-        carts = facts.carts(connection, contacts, moment)
-        orders = facts.orders(connection, contacts, moment)
-        names = sorted(contact_fields | account_fields)
-        values = dict(profiles(connection, settings, names, now=now, contacts=contacts)) if names else {}
     shared = {
         "segment": Named(campaign.segment, segment.description if segment else ""),
         "campaign": Named(campaign.name, campaign.description),
         "vars": campaign.vars,
         "now": now,
     }
-    for contact in contacts:
-        person = people[contact]
-        profile = values.get(contact, {})
-        account = dict(companies.get(person.pop("account"), dict.fromkeys(account_columns)))
-        account |= {name.removeprefix("account_"): profile.get(name) for name in account_fields}
-        person |= {name: profile.get(name) for name in contact_fields}
-        yield (
-            contact,
-            shared
-            | {
+    names = sorted(contact_fields | account_fields)
+    # one stream for all pages: scores rank everybody, once
+    values = profiles(connection, settings, names, now=now, contacts=contacts) if names else iter(())
+    profile_of = aligned(contacts, values)
+    for start in range(0, len(contacts), PAGE):
+        page = contacts[start : start + PAGE]
+        people = facts.contact_rows(connection, page)
+        companies = facts.account_rows(connection, [row["account"] for row in people.values() if row["account"]])
+        carts = facts.carts(connection, page, to_epoch(now))
+        orders = facts.orders(connection, page, to_epoch(now))
+        for contact, found in islice(profile_of, len(page)):
+            profile = found or {}
+            person = people[contact]
+            account = dict(companies.get(person.pop("account"), dict.fromkeys(account_columns)))
+            account |= {name.removeprefix("account_"): profile.get(name) for name in account_fields}
+            person |= {name: profile.get(name) for name in contact_fields}
+            own = {
                 "contact": person,
                 "account": account,
                 "cart": carts.get(contact, _EMPTY_CART),
                 "orders": orders.get(contact, []),
-            },
-        )
+            }
+            yield contact, shared | own

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
 from orchestrator.campaigns.run import run_name
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.store import runs as store
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from orchestrator.campaigns.due import Occurrence
-    from orchestrator.definitions.values import Settings
+    from orchestrator.definitions.values import Settings, Workspace
     from orchestrator.store.database import Database
 
 ROWS = 5000
 TO_DO = {Decision.PLANNED, Decision.DEFERRED}
 
 
-def start(database: Database, settings: Settings, occurrence: Occurrence, *, now: datetime) -> Run:
-    """Store the run with its decisions."""
+def start(database: Database, workspace: Workspace, occurrence: Occurrence, *, now: datetime) -> Run:
+    """Store the run with its decisions and what they rest on."""
+    settings = workspace.settings
     with database.write() as connection:
         run = _insert_run(connection, occurrence, now)
-        counts = _insert_sends(connection, settings, occurrence, run, now)
+        counts = _insert_sends(connection, workspace, occurrence, run, now)
         state, reason = _first_state(settings, occurrence, counts)
         finished = state in {RunState.NOTHING_TO_SEND, RunState.CANCELLED}
         store.set_run(
@@ -91,13 +92,17 @@ def _insert_run(connection: Connection, occurrence: Occurrence, now: datetime) -
 
 
 def _insert_sends(
-    connection: Connection, settings: Settings, occurrence: Occurrence, run: Run, now: datetime
+    connection: Connection, workspace: Workspace, occurrence: Occurrence, run: Run, now: datetime
 ) -> dict[Decision, int]:
     counts: dict[Decision, int] = {}
     rows: list[dict[str, Any]] = []
     assert run.id is not None
-    judged = verdicts(connection, settings, occurrence.campaign, occurrence.entries, now=now, run=run.id)
-    for candidate, verdict in judged:
+    campaign, entries = occurrence.campaign, occurrence.entries
+    conditions = conditions_of(connection, workspace.segments, campaign)
+    keep_conditions(connection, run, conditions)
+    for candidate, verdict, facts in judged(
+        connection, workspace.settings, campaign, conditions, entries, now=now, run=run.id
+    ):
         counts[verdict.decision] = counts.get(verdict.decision, 0) + 1
         rows.append(
             {
@@ -110,7 +115,7 @@ def _insert_sends(
                 "decided_at": to_epoch(now),
                 "email_key": candidate.email_key,
                 "not_before": to_epoch(verdict.not_before) if verdict.not_before else None,
-                "facts": {},
+                "facts": facts,
                 "slots": {},
             }
         )

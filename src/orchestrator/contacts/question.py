@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,14 +52,17 @@ class Asked:
     moment: Moment
     dialect: str
     contacts: tuple[int, ...] | None
-    """ids; None: everybody"""
+    """ids, however many: they travel as one parameter; None: everybody"""
     joins: list[str] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
 
     @property
     def contact_list(self) -> str:
-        """The ids as SQL; an empty list matches nobody."""
-        return ", ".join(str(int(contact)) for contact in self.contacts or ()) or "NULL"
+        """The ids as a subquery; an empty list matches nobody."""
+        self.parameters["contacts"] = json.dumps(self.contacts)
+        if self.dialect == "postgresql":
+            return "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:contacts AS JSON))"
+        return "SELECT value FROM json_each(:contacts)"
 
     def only(self, column: str) -> str:
         """A condition that narrows a table of facts to the contacts asked for, or nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import text
 
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.segments.field import Field
     from orchestrator.store.database import Database
 
-CHUNK = 500
-"""contacts asked about in one query"""
+Values = TypeVar("Values")
 STREAMED = {"yield_per": 2000}
 """for one statement: set on a connection it would hold for every statement after it, SAVEPOINT included"""
 
@@ -146,14 +145,9 @@ def holds(
 ) -> set[int]:
     """Which of these contacts (ids) satisfy the definition as of ``now``, without recording anything."""
     segment = compiled_segment(connection, segments, name)
-    found: set[int] = set()
-    for chunk in _chunks(contacts):
-        query = segment_query([segment], settings, now=now, dialect=connection.dialect.name, contacts=chunk)
-        rows = connection.execute(
-            text(f"SELECT p.contact FROM {query.profile} p WHERE {query.conditions[name]}"), dict(query.parameters)
-        )
-        found.update(rows.scalars())
-    return found
+    query = segment_query([segment], settings, now=now, dialect=connection.dialect.name, contacts=contacts)
+    members = text(f"SELECT p.contact FROM {query.profile} p WHERE {query.conditions[name]}")
+    return set(connection.scalars(members, dict(query.parameters)))
 
 
 def profiles(
@@ -189,15 +183,26 @@ def exact_values(
     now: datetime,
     contacts: Sequence[int] | None,
 ) -> Iterator[tuple[int, dict[Measure, Exact]]]:
-    """Contact id and the exact answers to the fields' questions."""
+    """Contact id and the exact answers to the fields' questions, in the order of ids.
+
+    One query, however many contacts are named: what ranks everybody (RFM) is ranked once.
+    """
     types = {field.measure: field.type for field in fields}
-    for chunk in [None] if contacts is None else _chunks(contacts):
-        query = profile_query(types, settings, now=now, dialect=connection.dialect.name, contacts=chunk)
-        options = STREAMED if chunk is None else {}
-        with connection.execute(text(query.sql), dict(query.parameters), execution_options=options) as rows:
-            for row in rows.mappings():
-                answers = {measure: exact(query.columns[measure], type_, row) for measure, type_ in types.items()}
-                yield row["contact"], answers
+    query = profile_query(types, settings, now=now, dialect=connection.dialect.name, contacts=contacts)
+    ordered = text(f"{query.sql} ORDER BY contact")
+    with connection.execute(ordered, dict(query.parameters), execution_options=STREAMED) as rows:
+        for row in rows.mappings():
+            answers = {measure: exact(query.columns[measure], type_, row) for measure, type_ in types.items()}
+            yield row["contact"], answers
+
+
+def aligned(contacts: Iterable[int], rows: Iterator[tuple[int, Values]]) -> Iterator[tuple[int, Values | None]]:
+    """Each of the contacts (ids, ascending) with its row; None for one that, as of the moment, is yet to come."""
+    row = next(rows, None)
+    for contact in contacts:
+        while row is not None and row[0] < contact:
+            row = next(rows, None)
+        yield contact, row[1] if row is not None and row[0] == contact else None
 
 
 def compiled_segment(connection: Connection, segments: Mapping[str, SegmentDefinition], name: str) -> CompiledSegment:
@@ -216,8 +221,3 @@ def _recorded(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(
         text(f"SELECT {columns} FROM segment WHERE name = :name AND active"), {"name": name}
     ).one_or_none()
-
-
-def _chunks(contacts: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(contacts), CHUNK):
-        yield contacts[start : start + CHUNK]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlmodel import Session, col
 
 from orchestrator.store import run_list
@@ -231,6 +231,17 @@ def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, 
                 f"WHERE run = {int(run)} AND contact = :contact"
             ),
             list(rows),
+        )
+
+
+def set_facts(connection: Connection, run: int, rows: Sequence[Mapping[str, object]]) -> None:
+    """What decisions that were taken again rest on: ``contact``, ``facts``."""
+    if rows:
+        connection.execute(
+            update(Send)
+            .where(col(Send.run) == run, col(Send.contact) == bindparam("who"))
+            .values(facts=bindparam("now_known")),
+            [{"who": row["contact"], "now_known": row["facts"]} for row in rows],
         )
 
 

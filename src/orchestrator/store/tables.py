@@ -385,7 +385,7 @@ class Run(SQLModel, table=True):
     cancelled_by: str | None = None
     """who asked to stop it: an interrupted cancellation is finished by whoever sees the run next"""
     definition: dict[str, object] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    """the campaign as it was: names, subject, vars, fingerprints of campaign, segment and template"""
+    """the campaign as it was: names, subject, conditions (campaigns/evidence.py), fingerprints of its texts"""
 
 
 class Send(SQLModel, table=True):
@@ -413,7 +413,7 @@ class Send(SQLModel, table=True):
     not_before: int | None = _opt_big()
     """DEFERRED: the next open moment"""
     facts: dict[str, object] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    """values of the segment's fields at the decision"""
+    """what the latest decision rests on; campaigns/evidence.py describes it"""
     slots: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """merge tag -> value written for this mail"""
 
