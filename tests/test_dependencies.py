@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "daemon demo",  #               ticks in, one call to a step of the cycle; a story told with the same steps
         "web",  #                       requests in, an answer out
         "previews",  #                  a mail to look at, on a page
-        "health sending plan test_mail",  # questions and acts of people, made of the cycle's steps
+        "health sending plan test_mail people",  # questions and acts of people, made of the cycle's steps
         "cycle explanation",  #         the steps in their order; why somebody did or did not get a mail
         "engine",  #                    wiring: the only one that opens the provider
         "check mailchimp rehearsal freshness starter",  # the whole workspace; the provider, real or pretended

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from orchestrator.definitions.values import CampaignDefinition, Settings
+    from orchestrator.store.forgotten import Erased
 
 NOT_YET = "not_yet"
 """nothing speaks against it; no run has asked"""
@@ -54,6 +55,17 @@ def why(
     reasons.append(f"Run {stored['run']} ({stored['state']}), decided at {local(stored['decided_at'])}.")
     at = stored["sent_at"] if stored["decision"] == Decision.SENT else stored["decided_at"]
     return Answer(stored["decision"], tuple(reasons), from_epoch(at), stored["run"])
+
+
+def why_forgotten(erased: Erased, settings: Settings) -> Answer:
+    """Of somebody who was forgotten we know only that."""
+    moment = from_epoch(erased.at)
+    day = f"{moment.astimezone(settings.timezone):%Y-%m-%d}"
+    return Answer(
+        Decision.SUPPRESSED.value,
+        (f"Forgotten on {day}: nothing of the person is held; a hash of the address keeps it out of every import.",),
+        moment,
+    )
 
 
 def _hypothetical(

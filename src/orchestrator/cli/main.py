@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "Runs and their states; one run with every contact's decision."),
     "why": ("why", "Why a contact did, or did not, get a campaign."),
     "report": ("report", "What came of campaigns: opens, clicks, orders and revenue, against the holdout."),
+    "export-person": ("export_person", "Everything that is held of one person, as JSON."),
+    "forget": ("forget", "Erase a person's data, and never mail that address again."),
     "sandbox": ("sandbox", "A local Mailchimp with an inbox, for trying and rehearsing."),
 }
 

@@ -60,6 +60,14 @@ def contact_named(connection: Connection, name: str) -> Person:
             text("SELECT id, key, email FROM contact WHERE email_key = :name"), {"name": name.strip().lower()}
         ).all()
     if not rows:
+        from orchestrator.clock import from_epoch
+        from orchestrator.store.forgotten import remembered
+
+        erased = remembered(connection, name)
+        if erased is not None:
+            raise UsageError(
+                f"This person was forgotten on {from_epoch(erased.at):%Y-%m-%d}: nothing of them is held any more."
+            )
         raise UsageError(f'There is no contact with the id or address "{name}". Is it imported?')
     return Person(*rows[-1])
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def document(value: object) -> None:
     """The one JSON document of a command."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    click.echo(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """A document as it is printed."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
 
 
 def line(text: str = "") -> None:

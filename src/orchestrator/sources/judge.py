@@ -12,6 +12,7 @@ from sqlalchemy import Text, and_, case, cast, func, insert, literal, null, sele
 
 from orchestrator.sources.addresses import settle_addresses
 from orchestrator.sources.canonical import TABLES
+from orchestrator.sources.kept_out import FORGOTTEN, keep_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ class Judge:
     def judge(self) -> tuple[int, int]:
         """Give every staged row its verdict; the numbers of good and of faulty rows. Call in a write transaction."""
         self._resolve_references()
+        keep_out(self.connection, self.table, self.staging)
         self._find_double_keys()
         if self.table.name == "contacts":
             settle_addresses(self.connection, self.staging)
@@ -78,6 +80,8 @@ class Judge:
                 return "email", f"line {other} has the same address; the first contact keeps it"
             case "address taken":
                 return "email", f'contact "{other}" has the same address and keeps it'
+            case word if word == FORGOTTEN:
+                return self.table.key[0], f"asked to be forgotten on {other}: kept out"
             case "nobody":
                 return "contact_id", "names neither a contact nor an account"
             case _:

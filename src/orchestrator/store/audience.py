@@ -9,6 +9,8 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from orchestrator.clock import to_epoch
+from orchestrator.store import forgotten
+from orchestrator.store.forgotten import Mark
 from orchestrator.store.tables import AudienceMember, AudienceTag, PullMark, Segment
 
 if TYPE_CHECKING:
@@ -74,8 +76,12 @@ def pull_marks(connection: Connection) -> dict[str, int]:
 
 
 def record_pulled(database: Database, status: MemberStatus, members: Sequence[Member], until: int | None) -> None:
-    """Store what the provider says of its members; the newest word wins, theirs."""
+    """Store what the provider says of its members; the newest word wins, theirs.
+
+    Nothing is stored of who asked to be forgotten, as long as they are still in the audience.
+    """
     with database.write() as connection:
+        erased = forgotten.known(connection, Mark.ADDRESS, {member.email.lower() for member in members})
         rows = [
             {
                 "email_key": member.email.lower(),
@@ -84,6 +90,7 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 "detail": member.reason,
             }
             for member in members
+            if member.email.lower() not in erased
         ]
         if rows:
             connection.execute(
@@ -269,7 +276,7 @@ def record_status(database: Database, email_key: str, status: MemberStatus | Non
     with database.write() as connection:
         if status is None:
             connection.execute(text("DELETE FROM audience_member WHERE email_key = :key"), {"key": email_key})
-        else:
+        elif not forgotten.known(connection, Mark.ADDRESS, {email_key}):
             connection.execute(
                 text(
                     "INSERT INTO audience_member (email_key, status, status_at, detail) VALUES (:key, :status, :at, '')"

@@ -85,6 +85,23 @@ class Database:
                 finally:
                     transaction.rollback()
 
+    def rewrite(self) -> bool:
+        """Write an SQLite file anew, so that no page of it, and none of its log, holds bytes of erased rows.
+
+        False where that is another's work: on PostgreSQL, and where a reader kept the log from being emptied.
+        """
+        if self.dialect != "sqlite":
+            return False
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.close()
+        finally:
+            connection.close()
+        return not busy
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()

@@ -29,7 +29,14 @@ def _find_changes_by_time(connection: Connection) -> None:
             index.create(connection, checkfirst=True)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything, _find_changes_by_time)
+def _forgotten_people(connection: Connection) -> None:
+    """People who asked to be forgotten. A database that was made just now has the tables already."""
+    metadata = _metadata()
+    new = ("forgotten", "forgotten_key", "hash_key")
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in new])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything, _find_changes_by_time, _forgotten_people)
 """version n is the n-th function; released ones are never edited"""
 
 

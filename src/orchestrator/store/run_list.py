@@ -16,6 +16,8 @@ from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+FORGOTTEN_BELOW = 1_000_000_000_000
+"""the contact of a forgotten person's sends is minus this minus their number: no contact and no account has it"""
 _COLUMNS = "SELECT id, name, campaign, scheduled_for, state, reason FROM run"
 
 
@@ -79,10 +81,11 @@ def mailing_lines(connection: Connection, run: int) -> list[MailingLine]:
 
 
 def outcomes(connection: Connection, run: int) -> list[dict[str, Any]]:
-    """Every contact of a run: decision, reason, where and when it was sent, bounce."""
+    """Every contact of a run: decision, reason, where and when it was sent, bounce; who was forgotten by a number."""
     query = text(
-        "SELECT c.key AS contact_id, s.decision, s.reason, s.sent_at, s.bounce, s.not_before, "
-        "m.remote_campaign AS mailchimp_id FROM send s JOIN contact c ON c.id = s.contact "
-        "LEFT JOIN mailing m ON m.id = s.mailing WHERE s.run = :run ORDER BY c.key"
+        f"SELECT coalesce(c.key, 'forgotten-' || CAST(-s.contact - {FORGOTTEN_BELOW} AS VARCHAR)) AS contact_id, "
+        "s.decision, s.reason, s.sent_at, s.bounce, s.not_before, m.remote_campaign AS mailchimp_id "
+        "FROM send s LEFT JOIN contact c ON c.id = s.contact "
+        "LEFT JOIN mailing m ON m.id = s.mailing WHERE s.run = :run ORDER BY 1"
     )
     return [dict(row) for row in connection.execute(query, {"run": run}).mappings()]

@@ -527,3 +527,33 @@ class WebhookDelivery(SQLModel, table=True):
     received_at: int = Field(sa_type=Big, index=True)
     outcome: str
     """WebhookOutcome"""
+
+
+# -- people who asked to be forgotten
+
+
+class Forgotten(SQLModel, table=True):
+    """Somebody whose data was erased on request. Nothing here says who it was."""
+
+    id: int | None = _id()
+    """never used twice: the sends that books need carry it instead of the contact"""
+    at: int = _big()
+    lifted_at: int | None = _opt_big()
+    """the person came back: their address may be imported again"""
+
+
+class ForgottenKey(SQLModel, table=True):
+    """What is kept out of every import: an address, a contact id, the id of a cart or an order; as a keyed hash."""
+
+    __tablename__ = "forgotten_key"
+    digest: str = Field(primary_key=True)
+    forgotten: int = _big()
+    """-> Forgotten.id"""
+
+
+class HashKey(SQLModel, table=True):
+    """The random key of those hashes, made with the first of them."""
+
+    __tablename__ = "hash_key"
+    id: int | None = _id()
+    key: str

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.clock import to_epoch
+from orchestrator.store import forgotten
+from orchestrator.store.forgotten import Mark
 from orchestrator.vocabulary import WebhookOutcome
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def _carry_out(connection: Connection, delivery: Delivery, fired: int) -> Webhoo
         return WebhookOutcome.UNKNOWN
     if delivery.email is None or delivery.status is None:
         return WebhookOutcome.NOTED
+    if forgotten.known(connection, Mark.ADDRESS, {delivery.email}):
+        return WebhookOutcome.NOTED  # of who asked to be forgotten, nothing is stored again
     changed = connection.execute(
         text(
             "INSERT INTO audience_member (email_key, status, status_at, detail) VALUES (:key, :status, :at, '') "
