@@ -82,6 +82,7 @@ class Engine:
                 self._budget(),
                 clock=self.clock,
                 pretend_now=self._pretend_now,
+                before_write=self.database.check_fences,
             )
         return self._gateway
 
@@ -113,6 +114,17 @@ class Engine:
         else:
             self._connections = ConnectionBudget.over_files(Path(f"{file}-connections"), connections)
         return self._connections
+
+    def with_clock(self, clock: Clock) -> Engine:
+        """The same engine, before its first call, by another clock."""
+        return Engine(
+            self.workspace,
+            self.problems,
+            self.database,
+            clock,
+            pretend_now=self._pretend_now,
+            gateway=self._gateway,
+        )
 
     def with_workspace(self, workspace: Workspace, problems: Sequence[Problem]) -> Engine:
         """The same engine over newer files."""

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
+from orchestrator.engine import CYCLE
 from orchestrator.freshness import stale
 from orchestrator.store import jobs, run_list
+from orchestrator.store.leases import DAEMON, STANDBY, holders
 from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from orchestrator.engine import Engine
+    from orchestrator.store.holders import Holder
     from orchestrator.store.run_list import RunLine
 
 
@@ -28,6 +31,12 @@ class Health:
     open_runs: tuple[RunLine, ...]
     needs_person: tuple[str, ...]
     problems: tuple[str, ...]
+    leader: Holder | None
+    """the daemon that does the work"""
+    standbys: tuple[Holder, ...]
+    """daemons that would take over"""
+    at_work: Holder | None
+    """who changes the database or the provider at this moment"""
 
     @property
     def healthy(self) -> bool:
@@ -47,6 +56,7 @@ def health(engine: Engine) -> Health:
     with engine.database.read() as connection:
         rows = {row["job"]: row for row in jobs.jobs(connection)}
         runs = run_list.open_lines(connection)
+        leases = holders(connection)
         held = connection.execute(text("SELECT name, held FROM segment WHERE held IS NOT NULL ORDER BY name")).all()
         failures = connection.execute(
             text('SELECT source, "table", failure FROM source_table WHERE failure IS NOT NULL ORDER BY 1, 2')
@@ -79,6 +89,9 @@ def health(engine: Engine) -> Health:
         open_runs=tuple(runs),
         needs_person=tuple(waits),
         problems=tuple(problems) + tuple(str(problem) for problem in engine.problems),
+        leader=leases.get(DAEMON),
+        standbys=tuple(holder for name, holder in leases.items() if name.startswith(STANDBY)),
+        at_work=leases.get(CYCLE),
     )
 
 

@@ -61,8 +61,8 @@ def plugged(at: int = 0) -> Iterator[Plug]:
         return answer
 
     @contextmanager
-    def writing(database: Database) -> Iterator[Connection]:
-        with write(database) as connection:
+    def writing(database: Database, **options: Any) -> Iterator[Connection]:
+        with write(database, **options) as connection:
             yield connection
             plug.reach("before commit")
         plug.reach("after commit")

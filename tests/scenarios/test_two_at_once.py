@@ -17,6 +17,7 @@ from orchestrator.engine import open_engine
 from orchestrator.errors import Busy
 from orchestrator.sandbox.faults import Fault
 from orchestrator.sending import ByHand
+from orchestrator.store.leases import steady
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,8 +93,8 @@ def test_a_holder_that_lost_its_lease_does_nothing_more(world: World, monkeypatc
     engine, other = open_engine(world.root, now=MONDAY), open_engine(world.root, now=MONDAY)
     with engine.at_work("the sleeper") as sleeper:
         sleeper._stop.set()
-        sleeper._good_until = time.monotonic() - 1
-        with engine.database.write() as connection:
+        sleeper._good_until = steady() - 1
+        with engine.database.write(fenced=False) as connection:
             connection.exec_driver_sql("UPDATE lease SET expires_at = 1")
         with (
             other.at_work("its successor", wait_seconds=0),

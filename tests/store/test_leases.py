@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,19 +16,23 @@ from sqlalchemy import text
 
 from orchestrator.errors import Busy
 from orchestrator.store import leases
+from orchestrator.store.database import CLOCK
+from orchestrator.store.holders import this_process
 from orchestrator.store.leases import lease
 
 if TYPE_CHECKING:
     from orchestrator.store.database import Database
 
 
-def claim(database: Database, *, process: int, host: str | None = None, expires_in: int = 40) -> None:
+def claim(database: Database, *, process: int, place: str | None = None, expires_in: float = 20) -> None:
     """Another one's lease, as its row."""
-    holder = f"something else (process {process} on {host or socket.gethostname()}, since 09:00:00)"
+    here = this_process("something else", 0)
+    began = here.began if process == here.process else ""
+    holder = replace(here, process=process, began=began, place=here.place if place is None else place)
     with database.write() as connection:
         connection.execute(
             text("INSERT INTO lease (name, holder, token, expires_at) VALUES ('cycle', :holder, 'theirs', :at)"),
-            {"holder": holder, "at": int(time.time()) + expires_in},
+            {"holder": holder.to_text(), "at": int(time.time() + expires_in)},
         )
 
 
@@ -82,15 +87,25 @@ def test_a_dead_process_of_this_machine_holds_nothing(sqlite_database: Database)
 
 
 def test_a_predecessor_with_our_process_number_is_dead(sqlite_database: Database) -> None:
-    """A container that starts again has the same name and the same first process."""
+    """Numbers are given again; the moment at which a process began is not."""
+    here = this_process("x", 0)
+    assert replace(here, began="1").is_gone
+    assert not here.is_gone
     claim(sqlite_database, process=os.getpid())
     with lease(sqlite_database, "cycle", "x"):
         pass
 
 
-@pytest.mark.parametrize("host", ["elsewhere", None])
-def test_a_living_or_distant_process_keeps_it_until_it_runs_out(sqlite_database: Database, host: str | None) -> None:
-    claim(sqlite_database, process=os.getppid(), host=host)
+@pytest.mark.parametrize(
+    ("process", "place"),
+    [(os.getppid(), None), (1 << 30, "another machine, or another container")],
+    ids=["alive", "far"],
+)
+def test_a_living_or_distant_process_keeps_it_until_it_runs_out(
+    sqlite_database: Database, process: int, place: str | None
+) -> None:
+    """Another machine, or container, has processes of its own under the same numbers and perhaps the same name."""
+    claim(sqlite_database, process=process, place=place)
     with pytest.raises(Busy, match="something else"), lease(sqlite_database, "cycle", "x"):
         pass
     with sqlite_database.write() as connection:
@@ -101,16 +116,16 @@ def test_a_living_or_distant_process_keeps_it_until_it_runs_out(sqlite_database:
 
 def test_a_holder_that_slept_renews_if_nobody_took_over(sqlite_database: Database) -> None:
     with lease(sqlite_database, "cycle", "x") as held:
-        held._good_until = time.monotonic() - 1
+        held._good_until = leases.steady() - 1
         held.check()
-        assert held._good_until > time.monotonic()
+        assert held._good_until > leases.steady()
 
 
 def test_a_holder_that_slept_stops_if_somebody_took_over(sqlite_database: Database) -> None:
     with lease(sqlite_database, "cycle", "x") as held:
-        with sqlite_database.write() as connection:
+        with sqlite_database.write(fenced=False) as connection:
             connection.execute(text("UPDATE lease SET token = 'theirs'"))
-        held._good_until = time.monotonic() - 1
+        held._good_until = leases.steady() - 1
         with pytest.raises(Busy, match="another one has taken over"):
             held.check()
     with sqlite_database.read() as connection:
@@ -148,3 +163,47 @@ def test_two_threads_never_hold_it_together(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_a_commit_of_who_lost_the_lease_is_refused(database: Database) -> None:
+    """The pause came after everything was checked: the transaction itself finds out."""
+
+    def write() -> None:
+        with database.write() as connection:
+            connection.execute(text("INSERT INTO campaign_seen (campaign, first_seen_at) VALUES ('late', 1)"))
+            with database.write(fenced=False) if database.dialect == "postgresql" else nullcontext(connection) as other:
+                other.execute(text("UPDATE lease SET token = 'theirs'"))
+
+    with lease(database, "cycle", "x") as held:
+        with pytest.raises(Busy, match="another one has taken over"):
+            write()
+        if database.dialect == "postgresql":
+            with pytest.raises(Busy, match="another one has taken over"):
+                held.check()
+    with database.read() as connection:
+        assert not connection.execute(text("SELECT 1 FROM campaign_seen")).all()
+
+
+def test_a_long_transaction_keeps_the_lease(sqlite_database: Database) -> None:
+    """Nobody can renew while it holds the file, and nobody can take over: committing it renews."""
+    with lease(sqlite_database, "cycle", "x") as held:
+        with sqlite_database.write() as connection:
+            connection.execute(text("UPDATE lease SET expires_at = 1"))
+            held._good_until = 0.0
+        assert held._good_until > leases.steady()
+        with pytest.raises(Busy, match=r"x \(process"), lease(sqlite_database, "cycle", "y"):
+            pass
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting(sqlite_database: Database) -> None:
+    claim(sqlite_database, process=1 << 30, place="another machine", expires_in=3600)
+    with pytest.raises(Busy), lease(sqlite_database, "cycle", "x"):
+        pass
+    with sqlite_database.read() as connection:
+        assert connection.execute(text("SELECT expires_at FROM lease")).scalar_one() <= time.time() + leases.SECONDS + 1
+
+
+def test_the_database_says_what_time_it_is(database: Database) -> None:
+    with database.read() as connection:
+        now = connection.execute(text(f"SELECT {CLOCK[database.dialect]}")).scalar_one()
+    assert abs(float(now) - time.time()) < 5

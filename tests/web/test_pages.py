@@ -139,6 +139,7 @@ def test_health_says_well_and_what_waits_without_addresses(busy: Visitor) -> Non
     assert answer.json() == {
         "now": "2026-03-02T09:00:00+00:00",
         "healthy": True,
+        "state": "standby",
         "last_good": dict.fromkeys(("import", "recompute", "sync"), "2026-03-02T08:50:00+00:00"),
         "runs": [{"run": "news-2", "campaign": "news", "state": "waiting_approval", "reason": reason}],
         "needs_person": [f"run news-2: {reason} campaigns approve news-2"],

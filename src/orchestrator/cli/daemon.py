@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 @shared_options
 @pass_shared
 def command(shared: Shared, once: bool, log_format: str) -> int:
-    """Import, recompute, sync, decide, send and read back, on the schedules of config.toml. Stop it with Ctrl-C."""
+    """Import, recompute, sync, decide, send and read back, on the schedules of config.toml. Stop it with Ctrl-C.
+
+    One daemon leads for each database. A further one, here or on another machine, stands by and takes over when the
+    leader is gone.
+    """
     from orchestrator.daemon.logs import configure_logs
 
     configure_logs(log_format, verbose=shared.verbose)
@@ -34,13 +40,25 @@ def command(shared: Shared, once: bool, log_format: str) -> int:
         raise click.UsageError("A daemon lives in real time: --now goes with --once.")
     from orchestrator.daemon.scheduler import run_daemon
 
-    run_daemon(engine)
+    if not run_daemon(engine):
+        # a thread still waits for Mailchimp; what it began is found and gone on with by the next start
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 
 def _once(shared: Shared, engine: Engine) -> int:
     from orchestrator.cycle import whole_cycle
+    from orchestrator.errors import Busy
+    from orchestrator.store.leases import DAEMON, holders
 
+    with engine.database.read() as connection:
+        leader = holders(connection).get(DAEMON)
+    if leader is not None:
+        raise Busy(
+            f"Nothing was done: {leader} leads, and does the whole cycle on its schedules. For one part of it now: "
+            "campaigns import, campaigns segments, campaigns sync, campaigns send NAME; they take turns with it."
+        )
     with engine.at_work("campaigns daemon --once", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held:
         report = whole_cycle(engine, check=held.check)
     if shared.json:

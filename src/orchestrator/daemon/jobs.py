@@ -6,7 +6,10 @@ A job that finds another process at work leaves it to the next tick: what is due
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
 
 from orchestrator.campaigns.due import due
 from orchestrator.cycle import (
@@ -23,6 +26,7 @@ from orchestrator.store import runs as store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.daemon.stopping import Halt
     from orchestrator.definitions.values import Settings
     from orchestrator.definitions.workspace import WorkspaceReader
     from orchestrator.engine import Engine
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from orchestrator.store.leases import HeldLease
 
 log = logging.getLogger("orchestrator.daemon")
+
+START_AGAIN_SECONDS = 2.0
 
 
 class Jobs:
@@ -39,21 +45,30 @@ class Jobs:
         self,
         engine: Engine,
         reader: WorkspaceReader,
-        stopping: Callable[[], bool],
+        halt: Halt,
         reschedule: Callable[[Settings], None],
     ) -> None:
-        """``stopping``: the daemon was asked to stop; no further write is begun. ``reschedule``: settings changed."""
+        """``halt``: once it is set, no further write is begun. ``reschedule``: settings changed."""
         self._engine = engine
         self._reader = reader
-        self._stopping = stopping
+        self._halt = halt
+        self._at_work = threading.Lock()
         self._reschedule = reschedule
         self._told: tuple[Problem, ...] = ()
+        self._told_of_busy = ""
         self._told_of_runs: dict[str, tuple[str, str]] = {}
 
     @property
     def engine(self) -> Engine:
         """The engine over the files as they were last read."""
         return self._engine
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Until no job is at work, so long at most. True: none is."""
+        if not self._at_work.acquire(timeout=seconds):
+            return False
+        self._at_work.release()
+        return True
 
     def import_(self) -> None:
         """Copy what the sources say."""
@@ -72,8 +87,9 @@ class Jobs:
         self._guarded("reports", self._reports)
 
     def whole(self) -> None:
-        """At the start: what was missed while the daemon was down."""
-        self._guarded("start", self._whole)
+        """At the start: what was missed while no daemon led. A predecessor's lease may still have to run out."""
+        while not self._guarded("start", self._whole) and not self._halt.wait(START_AGAIN_SECONDS):
+            pass
 
     def _import(self, check: Callable[[], None]) -> None:
         check()
@@ -106,22 +122,33 @@ class Jobs:
             advance_open_runs(engine, now=now, check=check, report=report)
             self._tell(report)
 
-    def _guarded(self, name: str, job: Callable[[Callable[[], None]], None]) -> None:
-        try:
-            self._reload()
-            with self._engine.at_work(f"the daemon's {name} job", wait_seconds=5) as held:
-                job(lambda: self._may_act(held))
-        except Busy as busy:
-            log.info("left to the next tick", extra={"job": name, "why": str(busy)})
-        except OrchestratorError as fault:
-            log.error("job failed", extra={"job": name, "why": str(fault)})  # noqa: TRY400 -- a known fault: no trace
-        except Exception:
-            log.exception("job failed unexpectedly", extra={"job": name})
+    def _guarded(self, name: str, job: Callable[[Callable[[], None]], None]) -> bool:
+        """False: another process was at work."""
+        with self._at_work:
+            try:
+                self._halt.check()
+                self._reload()
+                with self._engine.at_work(f"the daemon's {name} job", wait_seconds=5) as held:
+                    self._told_of_busy = ""
+                    job(lambda: self._may_act(held))
+            except Busy as busy:
+                if str(busy) != self._told_of_busy:
+                    log.info("left to the next tick", extra={"job": name, "why": str(busy)})
+                self._told_of_busy = str(busy)
+                return False
+            except OrchestratorError as fault:
+                log.error("job failed", extra={"job": name, "why": str(fault)})  # noqa: TRY400 -- a known fault: no trace
+            except DBAPIError as fault:
+                # the first line alone: the others may quote a row
+                why = next(iter(str(fault.orig).splitlines()), "")
+                log.error("the database failed; the next tick tries again", extra={"job": name, "why": why})  # noqa: TRY400 -- as above
+            except Exception:
+                log.exception("job failed unexpectedly", extra={"job": name})
+        return True
 
     def _may_act(self, held: HeldLease) -> None:
+        self._halt.check()
         held.check()
-        if self._stopping():
-            raise Busy("The daemon is stopping; the rest is done after its next start.")
 
     def _reload(self) -> None:
         workspace, problems = self._reader.read()

@@ -50,6 +50,8 @@ class MailchimpClient:
     """Makes one call at a time per thread, from any number of threads. ``api`` holds Mailchimp's generated methods.
 
     ``sleep`` waits between attempts; ``pretended`` is true under ``--now``, where only this machine may be written to.
+    ``before_write`` is asked at the last moment before each request that changes something, after all waiting for a
+    place and between attempts, and raises where this process may no longer act.
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class MailchimpClient:
         *,
         sleep: Callable[[float], None],
         pretended: bool = False,
+        before_write: Callable[[], None] = lambda: None,
         timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
     ) -> None:
         self._budget = budget
         self._sleep = sleep
         self._writes_refused = pretended and not is_loopback(base_url)
+        self._before_write = before_write
         self._timeout = timeout
         self._calls = 0
         self._last_use = time.monotonic()
@@ -162,6 +166,8 @@ class MailchimpClient:
             (name, str(value).lower() if isinstance(value, bool) else value) for name, value in query_params or ()
         ]
         with self._budget.slot() as slot:
+            if method != "GET":
+                self._before_write()
             self._count()
             try:
                 response = self._session.request(

@@ -12,6 +12,8 @@ from orchestrator.mailchimp.reports import ReportCalls
 from orchestrator.mailchimp.segments import SegmentCalls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.clock import Clock
     from orchestrator.definitions.values import MailchimpSettings
     from orchestrator.mailchimp.connections import ConnectionBudget
@@ -30,12 +32,26 @@ class MailchimpGateway(AudienceCalls, SegmentCalls, CampaignCalls, ReportCalls):
 
 
 def open_gateway(
-    settings: MailchimpSettings, api_key: str, budget: ConnectionBudget, *, clock: Clock, pretend_now: bool
+    settings: MailchimpSettings,
+    api_key: str,
+    budget: ConnectionBudget,
+    *,
+    clock: Clock,
+    pretend_now: bool,
+    before_write: Callable[[], None] = lambda: None,
 ) -> MailchimpGateway:
     """The gateway of a workspace. Makes no call yet.
 
     ``api_key`` is the key itself, ``settings.api_key`` names where it came from; ``pretend_now`` is true under
-    ``--now``. Raises GatewayMisconfigured for a key or base_url that cannot be right.
+    ``--now``; ``before_write`` raises when this process may no longer act. Raises GatewayMisconfigured for a key or
+    base_url that cannot be right.
     """
-    client = MailchimpClient(host_of(settings, api_key), api_key, budget, sleep=clock.sleep, pretended=pretend_now)
+    client = MailchimpClient(
+        host_of(settings, api_key),
+        api_key,
+        budget,
+        sleep=clock.sleep,
+        pretended=pretend_now,
+        before_write=before_write,
+    )
     return MailchimpGateway(client, settings.audience)

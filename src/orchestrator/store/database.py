@@ -1,31 +1,70 @@
 """Connections and transactions. Readers see one moment; writers are one at a time on SQLite.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: a commit is on disk when it returns, because an intent that a
-power cut takes back is an intent that was never stored. The file is created readable by its owner only.
+power cut takes back is an intent that was never stored. The file is created readable by its owner only. Whoever
+meets another writer waits, says so, and in the end is told who it was.
+
+While this process holds leases, a transaction is committed only if each of them still is ours, which is asked within
+that transaction (``leases``).
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from contextlib import contextmanager
+import sqlite3
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
-from orchestrator.errors import DataError
+from orchestrator.errors import Busy, DataError
+from orchestrator.store.holders import session_name
 from orchestrator.store.migrations import is_current, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlmodel import Session
 
-BUSY_SECONDS = 60
-"""how long a writer waits for another one on SQLite"""
+log = logging.getLogger("orchestrator.store")
+
+CLOCK = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "extract(epoch FROM clock_timestamp())",
+}
+"""SQL for the seconds since 1970 by the database's own clock, which is the same for every process on every machine"""
+PATIENCE = 600.0
+"""seconds for which a writer on SQLite waits for another one"""
+TOLD_AFTER = 2.0
+"""seconds of waiting after which it is said"""
+_BUSY_SECONDS = 0.5
+"""seconds that SQLite itself waits for a lock: Ctrl-C is heard between two tries"""
+_POSTGRES = {
+    # a connection that is cut without a word is noticed within seconds, not after hours
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+class Fence(Protocol):
+    """A claim on which this process acts."""
+
+    def check(self) -> None:
+        """Raises where it is no longer certain."""
+        ...
+
+    def confirm(self, connection: Connection) -> Callable[[], None]:
+        """Raises where a transaction may not be committed. Returns what to call once it is."""
+        ...
 
 
 class Database:
@@ -33,6 +72,10 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.fences: list[Fence] = []
+        """of the leases that this process holds now"""
+        self.on_wait: Callable[[str], None] = log.info
+        """told when another writer is waited for"""
 
     @property
     def dialect(self) -> str:
@@ -52,12 +95,63 @@ class Database:
                     transaction.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction: all of it is stored, or nothing. On SQLite it waits for the only writer's place."""
+    def write(self, *, fenced: bool = True, patience: float = PATIENCE) -> Iterator[Connection]:
+        """One transaction: all of it is stored, or nothing. On SQLite it waits for the only writer's place.
+
+        ``fenced``: commit only if every lease that this process holds still is ours. ``patience``: seconds to wait for
+        another writer on SQLite. Raises Busy where either is in vain.
+        """
+        committed: list[Callable[[], None]] = []
+        with self._writer(patience) as connection:
+            yield connection
+            if fenced:
+                committed = [fence.confirm(connection) for fence in list(self.fences)]
+        for done in committed:
+            done()
+
+    def check_fences(self) -> None:
+        """Before an act on the outside world: raises Busy when a lease that this process holds may be another's."""
+        for fence in list(self.fences):
+            fence.check()
+
+    @contextmanager
+    def _writer(self, patience: float) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            connection = connection.execution_options(begin_immediate=True)
-            with connection.begin():
-                yield connection
+            writer = connection.execution_options(begin_immediate=True)
+            with self._patiently(writer.begin, patience):
+                yield writer
+
+    def _patiently(self, begin: Callable[[], Any], patience: float) -> Any:
+        """What ``begin`` returns, as soon as no other program writes."""
+        asked = time.monotonic()
+        told = False
+        while True:
+            try:
+                return begin()
+            except OperationalError as fault:
+                if not is_locked(fault):
+                    raise
+            waited = time.monotonic() - asked
+            if waited >= patience:
+                raise Busy(
+                    f"The database has been held by {self._who_writes()} for {_spoken(waited)}, so nothing was done "
+                    "here. Try again when that is done; `campaigns status` says who is at work. If nobody is, another "
+                    "program has the database file open for writing, such as a database browser or a copy: end it."
+                )
+            if waited >= TOLD_AFTER and not told:
+                self.on_wait(f"Waiting: the database is held by {self._who_writes()} …")
+                told = True
+
+    def _who_writes(self) -> str:
+        """Whoever is at work by its lease; a program that takes none has no name."""
+        from orchestrator.store.leases import holders  # noqa: PLC0415 -- leases are made of transactions
+
+        with suppress(DBAPIError), self.read() as connection:
+            others = [holder for holder in holders(connection).values() if not holder.is_this_process]
+            at_work = [str(holder) for holder in others if holder.doing != "campaigns daemon"]
+            if at_work:
+                return at_work[0]
+        return "another program"
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -79,7 +173,7 @@ class Database:
         """A write transaction that is never committed."""
         with self.engine.connect() as connection:
             writer = connection.execution_options(begin_immediate=True)
-            with writer.begin() as transaction:
+            with self._patiently(writer.begin, PATIENCE) as transaction:
                 try:
                     yield writer
                 finally:
@@ -119,7 +213,8 @@ class _Rehearsal(Database):
         yield self._connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, fenced: bool = True, patience: float = PATIENCE) -> Iterator[Connection]:
+        del fenced, patience
         with self._connection.begin_nested():
             yield self._connection
 
@@ -139,7 +234,7 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
     if parsed.get_backend_name() == "sqlite":
         engine = _sqlite(parsed, workspace)
     elif parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        engine = _postgres(parsed)
     else:
         raise DataError(
             f"config.toml: [database] url names {parsed.get_backend_name()}; "
@@ -161,6 +256,31 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
     return database
 
 
+def is_locked(fault: DBAPIError) -> bool:
+    """Another program holds the SQLite file."""
+    return "database is locked" in str(fault.orig) or "database table is locked" in str(fault.orig)
+
+
+def is_lock_timeout(fault: DBAPIError) -> bool:
+    """Another transaction holds the row at PostgreSQL for longer than we wanted to wait."""
+    return getattr(fault.orig, "sqlstate", None) == "55P03"
+
+
+def _spoken(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes > 1 else f"{seconds:.0f} seconds"
+
+
+def _postgres(url: URL) -> Engine:
+    settings = {**_POSTGRES, "application_name": session_name()}
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_size=10,
+        connect_args={name: value for name, value in settings.items() if name not in url.query},
+    )
+
+
 def _sqlite(url: URL, workspace: Path) -> Engine:
     if url.database and url.database != ":memory:":
         path = Path(url.database)
@@ -168,7 +288,7 @@ def _sqlite(url: URL, workspace: Path) -> Engine:
             path = workspace / path
         _make_private(path)
         url = url.set(database=str(path))
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -190,12 +310,26 @@ def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
     # the driver must not begin transactions by itself: `begin` below says which kind
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _turn_wal_on(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA temp_store=FILE")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.close()
+
+
+def _turn_wal_on(cursor: Any) -> None:
+    """Of two processes that make the file at once, SQLite lets one fail without waiting."""
+    for _ in range(100):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as fault:
+            if "locked" not in str(fault):
+                raise
+            time.sleep(0.05)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

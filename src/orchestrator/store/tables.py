@@ -475,11 +475,11 @@ class MailEventRow(SQLModel, table=True):
 
 
 class Lease(SQLModel, table=True):
-    """Who does what, so that nothing is done by two. Times are real time, never ``--now``."""
+    """Who does what, so that nothing is done by two. Times are the database's own, never ``--now``."""
 
     name: str = Field(primary_key=True)
     holder: str
-    """host, process and command, for people"""
+    """JSON of ``store/holders.py``: host, process, since when, doing what"""
     token: str
     expires_at: int = _big()
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.store.database import Database
     from orchestrator.vocabulary import MemberStatus
 
+WAIT_SECONDS = 10.0
+"""for another writer"""
 KEPT_SECONDS = 30 * 24 * 3600
 """how long calls are remembered; the provider repeats one for little more than an hour"""
 
@@ -48,7 +50,8 @@ def record_delivery(database: Database, delivery: Delivery, now: datetime) -> We
     received = to_epoch(now)
     # its zone is not documented; a moment to come would shut out what the audience says until then
     fired = min(to_epoch(delivery.fired_at), received)
-    with database.write() as connection:
+    # no lease is needed, and the caller comes again: a commit does not hang on the daemon's leases, and waits briefly
+    with database.write(fenced=False, patience=WAIT_SECONDS) as connection:
         first = connection.execute(
             text(
                 "INSERT INTO webhook_delivery (digest, kind, fired_at, received_at, outcome) "

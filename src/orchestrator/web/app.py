@@ -78,6 +78,7 @@ class Site:
         body = {
             "now": found.now.isoformat(),
             "healthy": found.healthy,
+            "state": "leader" if found.leader is not None and found.leader.is_this_process else "standby",
             "last_good": {job: at.isoformat() if at is not None else None for job, at in found.last_good.items()},
             "runs": [
                 {"run": run.name, "campaign": run.campaign, "state": run.state, "reason": _plain(run.reason)}
