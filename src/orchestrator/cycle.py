@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import CampaignDefinition
     from orchestrator.engine import Engine
+    from orchestrator.problems import Problem
     from orchestrator.sources.report import ImportReport
     from orchestrator.store.tables import Run
 
@@ -55,6 +56,8 @@ class CycleReport:
     """what a guard keeps back, in sentences"""
     stopped: list[OrchestratorError] = field(default_factory=list)
     """why runs could not go on; each is the reason of its run, too"""
+    warnings: list[Problem] = field(default_factory=list)
+    """what could be better about the mails that were made"""
     faults: list[OrchestratorError] = field(default_factory=list)
 
 
@@ -194,6 +197,7 @@ def advance_open_runs(
         if guard is not None and run.finished_at is None:
             _keep_back(report, guard)
         report.runs.append(run)
+    report.warnings += advance.warnings
     clean_up(engine.database, engine.gateway, check=check)
 
 

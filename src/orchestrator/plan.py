@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.campaigns.run import recipients_of
 from orchestrator.clock import from_epoch
 from orchestrator.cycle import CycleReport, may_act, whole_cycle
+from orchestrator.errors import DefinitionError
 from orchestrator.store import runs as store
 from orchestrator.vocabulary import Decision, MailingState
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
     from orchestrator.errors import OrchestratorError
+    from orchestrator.problems import Problem
     from orchestrator.store.tables import Run
 
 
@@ -63,11 +65,17 @@ class Plan:
     held: dict[str, str] = field(default_factory=dict)
     """segment -> why a guard would hold it back"""
     refused: tuple[str, ...] = ()
+    stopped: bool = False
+    """a file would have to be mended before a run can go on; its reason says which"""
+    warnings: tuple[Problem, ...] = ()
+    """what could be better about the mails"""
     api_calls: int = 0
 
     @property
     def exit_code(self) -> int:
-        """3 where a guard or an approval would stop something."""
+        """1 where a file stops a run; 3 where a guard or an approval would stop something."""
+        if self.stopped:
+            return 1
         waits = any(run.state == "waiting_approval" for run in self.runs)
         return 3 if self.held or self.refused or waits else 0
 
@@ -98,6 +106,8 @@ def _plan(now: datetime, report: CycleReport, runs: tuple[RunPlan, ...], calls: 
         runs=runs,
         held={segment.name: segment.held for segment in report.recomputed.segments if segment.held},
         refused=tuple(report.refused),
+        stopped=any(isinstance(fault, DefinitionError) for fault in report.stopped),
+        warnings=tuple(sorted(set(report.warnings))),
         api_calls=calls,
     )
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """What a problem means for the mail or the file that it is in."""
+
+    ERROR = "error"
+    """nothing of it is used or sent until it is mended"""
+    WARNING = "warning"
+    """it goes out; readers would be better served without it"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +32,7 @@ class Problem:
     """the offending line of the file"""
     width: int = 1
     """length of the offending word, for the caret line"""
+    level: Level = Level.ERROR
 
     def __str__(self) -> str:
         place = self.file
@@ -29,7 +40,8 @@ class Problem:
             place += f":{self.line}"
             if self.column:
                 place += f":{self.column}"
-        lines = [f"{place}: {self.message}"]
+        word = "" if self.level is Level.ERROR else f"{self.level}: "
+        lines = [f"{place}: {word}{self.message}"]
         if self.excerpt and self.column:
             shown = self.excerpt.rstrip().replace("\t", " ")
             lines.append(f"    {shown}")

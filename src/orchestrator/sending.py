@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.campaigns.due import Occurrence
     from orchestrator.definitions.values import CampaignDefinition
     from orchestrator.engine import Engine
+    from orchestrator.problems import Problem
     from orchestrator.store.tables import Run
 
 
@@ -54,6 +55,8 @@ class ByHand:
         self.engine = engine
         self.decisions: dict[str, int] = {}
         """decision -> contacts; what will be sent is still called planned"""
+        self.warnings: list[Problem] = []
+        """what could be better about the mails"""
         self._campaign = campaign
         self._check = check
         self._progress = progress
@@ -99,7 +102,9 @@ class ByHand:
             assert self._occurrence is not None
             self._run = start(self.engine.database, self.engine.workspace, self._occurrence, now=self._now)
         if self._run.finished_at is None:
-            advance_of(self.engine, now=self._now, check=self._check).advance(self._run)
+            advance = advance_of(self.engine, now=self._now, check=self._check)
+            advance.advance(self._run)
+            self.warnings += advance.warnings
             clean_up(self.engine.database, self.engine.gateway, check=self._check)
 
     def _run_of_this_send(self, connection: Connection) -> Run | None:

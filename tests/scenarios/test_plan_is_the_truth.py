@@ -45,7 +45,8 @@ def random_world(world: World, seed: int) -> random.Random:
     world.campaign("vip", "everyone", "short", "x", 'on = "enter"', exclude=["metal"], holdout=0.4)
     world.campaign("hand", "everyone", "short", "By hand", holdout=0.2)
     for number in range(5):
-        world.put("products", product_id=f"p{number}", name=f"Pump {number}", price="5.00")
+        url = f"https://shop.example/p/{number}"
+        world.put("products", product_id=f"p{number}", name=f"Pump {number}", price="5.00", url=url)
         world.account(f"a{number}", industry=chances.choice(["metal", "wood"]))
     change(world, chances, 20)
     return chances

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.templates.conftest import FOOTER, context, mail, page
+from tests.templates.conftest import FOOTER, mail, page
 
-from orchestrator.templates.mail_checks import check_mail
+from orchestrator.problems import Level
+from orchestrator.templates.quality import Gate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.templates.conftest import MakeLibrary
+
+    from orchestrator.problems import Problem
+    from orchestrator.templates.mail import Rendered
 
 KNOWN = {
     "contact": {"first_name", "last_name"},
@@ -22,6 +26,13 @@ KNOWN = {
     "orders": {"total", "placed_at"},
     "vars": {"coupon"},
 }
+
+
+def found(*rendered: Rendered) -> list[Problem]:
+    gate = Gate()
+    for one in rendered:
+        gate.look(one)
+    return gate.problems()
 
 
 def test_a_good_template_has_no_problems(library: MakeLibrary) -> None:
@@ -71,7 +82,7 @@ def test_the_unsubscribe_link_and_the_postal_address_are_asked_for(library: Make
     files = library(mail_html=page("x"))
     messages = ["the postal address is missing", "the unsubscribe link is missing"]
     assert [problem.message for problem in files.check("mail", "s", None, KNOWN)] == messages
-    assert [problem.message for problem in check_mail(mail(files))][::-1] == messages
+    assert [problem.message for problem in found(mail(files)) if problem.level is Level.ERROR] == messages
 
 
 def test_mjml_faults_are_found_without_a_contact(library: MakeLibrary) -> None:
@@ -89,10 +100,3 @@ def test_subject_and_preheader_are_checked(library: MakeLibrary) -> None:
         ("preheader", "No filter named 'nope'."),
         ("subject", "contact.x does not exist"),
     ]
-
-
-def test_a_mail_with_an_empty_or_long_subject_or_too_much_html_is_reported(library: MakeLibrary) -> None:
-    files = library(mail_html=page(FOOTER + "x" * 105_000))
-    messages = [p.message for p in check_mail(mail(files, context(first_name=""), subject="{{ contact.first_name }}"))]
-    assert messages == ["the HTML has 102 kB", "the subject is empty for some recipient"]
-    assert "the subject has 151 characters" in [p.message for p in check_mail(mail(files, subject="x" * 151))]

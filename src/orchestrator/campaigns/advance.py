@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.errors import OrchestratorError
     from orchestrator.gateway import EmailGateway
+    from orchestrator.problems import Problem
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Mailing, Run
 
@@ -64,6 +65,8 @@ class Advance:
         self._now = now
         self._check = check
         self._wait_seconds = wait_seconds
+        self.warnings: list[Problem] = []
+        """what could be better about mails that were compiled"""
 
     def advance(self, run: Run, *, held_back: str | None = None) -> OrchestratorError | None:
         """As far as it goes. Returns what failed, if anything did; it is stored as the run's reason. Raises only what
@@ -122,7 +125,16 @@ class Advance:
 
     def _prepare(self, run: Run, campaign: CampaignDefinition) -> None:
         recheck(self._database, self._workspace, campaign, run, now=self._now)
-        compile_run(self._database, self._gateway, self._workspace, campaign, run, now=self._now, check=self._check)
+        compile_run(
+            self._database,
+            self._gateway,
+            self._workspace,
+            campaign,
+            run,
+            now=self._now,
+            check=self._check,
+            warn=self.warnings.extend,
+        )
         if any(MailingState(mailing.state) in BEFORE_SEND for mailing in self._mailings(run)):
             self._set_state(run, RunState.PREPARING)
 

@@ -14,21 +14,24 @@ from sqlmodel import col
 
 from orchestrator.campaigns.content import render, template_library
 from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
+from orchestrator.campaigns.quality import stop_if_unfit
 from orchestrator.clock import to_epoch
 from orchestrator.errors import OutcomeUnknown, RetryLater
 from orchestrator.store import runs as store
 from orchestrator.store.tables import Mailing, Send, SlotLease
 from orchestrator.templates.mailings import compile_mailings
+from orchestrator.templates.quality import Gate
 from orchestrator.vocabulary import MailingState, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.gateway import EmailGateway
+    from orchestrator.problems import Problem
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Run
     from orchestrator.templates.mailings import MailingPlan
@@ -76,10 +79,12 @@ def compile_run(
     *,
     now: datetime,
     check: Callable[[], None],
+    warn: Callable[[Sequence[Problem]], None] = lambda _: None,
 ) -> int:
     """Store the mailings for every planned mail that has none. Returns how many were made.
 
-    Raises TemplateError, TooManyMailings, or RetryLater where the slots are all in use by other runs.
+    ``warn`` is told what could be better about the mails. Raises TemplateError, UnfitToSend, TooManyMailings, or
+    RetryLater where the slots are all in use by other runs.
     """
     assert run.id is not None
     with database.read() as connection:
@@ -87,9 +92,11 @@ def compile_run(
     if not contacts:
         return 0
     library = template_library(workspace)
-    rendered = list(render(database, workspace, library, campaign, contacts, now=now))
+    gate = Gate()
+    rendered = list(gate.watching(render(database, workspace, library, campaign, contacts, now=now)))
     slots = free_slots(database, gateway, run.id)
     plan = compile_mailings(rendered, slots=slots.free, max_mailings=MOST_MAILINGS)
+    stop_if_unfit(database, campaign, gate, warn)
     _make_fields(gateway, plan, slots, check)
     fingerprint = library.fingerprint(campaign.template)
     with database.write() as connection:

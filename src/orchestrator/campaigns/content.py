@@ -56,6 +56,7 @@ def template_settings(settings: Settings) -> TemplateSettings:
         currency=settings.currency,
         timezone=settings.timezone,
         own_domains=settings.link_domains or (domain,),
+        merge_tags=frozenset(settings.mailchimp.merge_fields),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.problems import Problem
 
@@ -66,6 +66,24 @@ def warn_of_problems(problems: Sequence[Problem]) -> None:
     if problems:
         files = len({problem.file for problem in problems})
         warning(f"{files} file{'s' * (files != 1)} left out because of the problems above; the rest goes on.")
+
+
+def warn_of_mails(problems: Iterable[Problem]) -> None:
+    """What could be better about mails, or, before they are sent, what will stop them."""
+    for problem in problems:
+        warning(str(problem))
+
+
+def problem_document(problem: Problem) -> dict[str, object]:
+    """A problem in JSON."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "level": problem.level.value,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
 
 
 def moment(value: datetime | int | None) -> str | None:

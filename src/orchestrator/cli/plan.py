@@ -44,6 +44,7 @@ def command(shared: Shared) -> int:
                 ],
                 "held": plan.held,
                 "refused": plan.refused,
+                "warnings": [output.problem_document(problem) for problem in plan.warnings],
                 "api_calls": plan.api_calls,
             }
         )
@@ -67,5 +68,6 @@ def command(shared: Shared) -> int:
         output.warning(f"{name} would be held back: {reason}.")
     for reason in plan.refused:
         output.warning(reason)
+    output.warn_of_mails(plan.warnings)
     output.line(f"{plan.api_calls:,} calls to Mailchimp. Nothing was changed.")
     return plan.exit_code

@@ -74,14 +74,17 @@ def _serve(engine: Engine, campaign: str | None, contact: str | None, port: int,
 
 def _one(shared: Shared, engine: Engine, campaign: str, contact: str, out: Path | None, *, in_browser: bool) -> int:
     from orchestrator.campaigns.content import render, template_library
+    from orchestrator.campaigns.quality import findings
     from orchestrator.cli.names import campaign_named, contact_named
+    from orchestrator.templates.quality import Gate
 
     definition = campaign_named(engine, campaign)
     with engine.database.read() as connection:
         person = contact_named(connection, contact)
     library = template_library(engine.workspace)
     rendered = render(engine.database, engine.workspace, library, definition, [person.id], now=engine.clock.now())
-    mail = next(iter(rendered)).preview()
+    gate = Gate()
+    mail = next(gate.watching(rendered)).preview()
     if out is not None or in_browser:
         page = _write(mail, out or Path(click.get_app_dir("campaigns")) / "preview", f"{campaign}-{person.key}")
         output.note(f"Written to {page}")
@@ -104,6 +107,7 @@ def _one(shared: Shared, engine: Engine, campaign: str, contact: str, out: Path 
         output.line()
         output.line(mail.text)
         output.note(f"HTML of {len(mail.html.encode()) / 1000:.0f} kB: --open shows it, --out DIR writes it.")
+    output.warn_of_mails(findings(engine.database, definition, gate))
     return 0
 
 

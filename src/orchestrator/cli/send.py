@@ -85,6 +85,7 @@ def _answer(shared: Shared, by_hand: ByHand, *, dry_run: bool) -> int:
         if dry_run:
             output.line("Nothing was changed.")
     state, reason = found["state"], found["reason"]
+    output.warn_of_mails(by_hand.warnings)
     if reason:
         output.warning(reason)
     if state == "waiting_approval":

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.content import render, template_library, template_settings
 from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.quality import findings
 from orchestrator.definitions.workspace import read_workspace
 from orchestrator.errors import DefinitionError, UsageError
 from orchestrator.previews import recipients as people
 from orchestrator.segments.members import members_as_of
-from orchestrator.templates.mail_checks import check_mail
+from orchestrator.templates.quality import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +97,10 @@ class Previews:
                 entries: dict[int, int | None] = {recipient.id: None}
                 verdict = next(iter(verdicts(connection, workspace.settings, campaign, entries, now=now)))[1]
         rendered = self._rendered(workspace, campaign, recipient)
-        return Shown(
-            rendered.preview(), recipient, verdict, place, tuple(check_mail(rendered)), rendered.skeleton.template
-        )
+        gate = Gate()
+        gate.look(rendered)
+        found = tuple(findings(engine.database, campaign, gate))
+        return Shown(rendered.preview(), recipient, verdict, place, found, rendered.skeleton.template)
 
     def mail(self, name: str, contact: str) -> RenderedEmail:
         """The mail alone. Raises as ``show`` does."""

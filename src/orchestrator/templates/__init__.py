@@ -7,5 +7,7 @@ document, plain_text           an outline is compiled once: MJML or CSS, prehead
 variants, render, mail         template + contact -> Rendered (skeleton and values), previewed as RenderedEmail
 slots, mailings, excess        many Rendered -> few mailings, with slots for what varies
 sources, names, checks         what can be said about a template before anything is rendered
-mail_checks                    what can be said about one rendered mail
+work, remedies, faults         what one mail may cost; what a fault means, where it is and what to do
+page, colors, addresses, tags  what stands in a compiled mail, and what is wrong with it
+quality, places                the quality gate: rendered mails -> errors and warnings at lines of the files
 """

@@ -12,8 +12,8 @@ from orchestrator.problems import Problem
 from orchestrator.templates.document import UNSUBSCRIBE
 from orchestrator.templates.environment import MARKUP_SUFFIXES
 from orchestrator.templates.faults import TemplateError, at_line
-from orchestrator.templates.mail_checks import ADDRESS, NO_ADDRESS, NO_UNSUBSCRIBE
 from orchestrator.templates.names import unknown_uses
+from orchestrator.templates.quality import ADDRESS, NO_ADDRESS, NO_UNSUBSCRIBE
 from orchestrator.templates.sources import all_sources
 
 if TYPE_CHECKING:

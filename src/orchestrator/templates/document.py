@@ -66,6 +66,11 @@ def filled(parts: Parts, value: Callable[[int], str]) -> str:
     return "".join(part if isinstance(part, str) else value(part) for part in parts)
 
 
+def inlined(page: str) -> str:
+    """A page whose style sheets stand in its style attributes, as far as mail clients without them need."""
+    return _INLINER.inline(page)
+
+
 def compile_document(
     kind: str,
     language: str,

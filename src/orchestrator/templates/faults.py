@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jinja2 import Template, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from orchestrator.errors import DefinitionError
-from orchestrator.problems import Problem
+from orchestrator.problems import Level, Problem
 from orchestrator.templates.remedies import SYNTAX, remedy
 
 if TYPE_CHECKING:
@@ -69,15 +69,28 @@ def located(error: Exception, source_of: Callable[[str], str], folder: str) -> T
     return at_line(file, line, message, hint, source_of, folder, word)
 
 
-def at_line(
-    file: str, line: int, message: str, hint: str, source_of: Callable[[str], str], folder: str, word: str = ""
+def at_line(  # a problem and its place
+    file: str,
+    line: int,
+    message: str,
+    hint: str,
+    source_of: Callable[[str], str],
+    folder: str,
+    word: str = "",
+    *,
+    level: Level = Level.ERROR,
 ) -> TemplateError:
     """One problem at one line, with the line as excerpt; ``word`` is underlined where the line has it."""
     lines = source_of(file).splitlines()
     excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
     column = excerpt.find(word) + 1 if word else 0
-    name = file if file in {"subject", "preheader"} else f"{folder}/{file}".removesuffix("/")
-    return TemplateError([Problem(name, line, column, message, hint, excerpt, max(1, len(word)))])
+    name = file if is_line(file) else f"{folder}/{file}".removesuffix("/")
+    return TemplateError([Problem(name, line, column, message, hint, excerpt, max(1, len(word)), level)])
+
+
+def is_line(file: str) -> bool:
+    """Whether the "file" of a problem is a line of a campaign: its subject or preheader, in some language."""
+    return file.partition(".")[0] in {"subject", "preheader"} and not file.endswith((".mjml", ".html", ".txt"))
 
 
 def _unknown_name(

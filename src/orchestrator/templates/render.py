@@ -50,6 +50,8 @@ class TemplateSettings:
     """business time"""
     own_domains: tuple[str, ...] = ()
     """links to these and below get UTM parameters"""
+    merge_tags: frozenset[str] = frozenset()
+    """merge fields of the workspace's own, which may stand in a mail as ``*|TAG|*``"""
 
 
 class TemplateLibrary:
