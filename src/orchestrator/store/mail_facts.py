@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
-from orchestrator.store.tables import Account, Contact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
 LATEST_ORDERS = 50
 """orders that a template sees, newest first"""
+# columns of the tables by name, because loading the table classes takes longer than checking a workspace
+_CONTACT = (
+    "key", "email", "first_name", "last_name", "job_title", "role", "language", "country", "timezone", "created_at",
+    "consent", "consent_at", "consent_source", "lead_score", "lifecycle_stage", "birth_date", "gender", "interests",
+)  # fmt: skip
+_ACCOUNT = (
+    "key", "name", "industry", "employees", "annual_revenue_cents", "customer_group", "price_list", "channel",
+    "country", "city", "postcode", "latitude", "longitude", "legal_form", "order_method", "payment_terms",
+    "delivery_terms", "sales_rep", "cost_to_serve",
+)  # fmt: skip
 
 
 def cents(value: int | None) -> Decimal | None:
@@ -27,47 +37,46 @@ def cents(value: int | None) -> Decimal | None:
 
 def contact_rows(connection: Connection, contacts: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Contact id -> its columns under the names of the canonical table, custom ones as ``x_NAME``."""
-    table = Contact.__table__  # type: ignore[attr-defined] # SQLModel adds it
     found = {}
-    for row in connection.execute(select(table).where(table.c.id.in_(contacts))).mappings():
-        values = dict(row)
-        extra = values.pop("extra") or {}
+    for values in _rows(connection, "contact", ("account", "email_key", *_CONTACT), contacts):
         values["contact_id"] = values.pop("key")
-        values["account"] = values["account"]
         values["interests"] = [word for word in (values["interests"] or "").split(";") if word]
         for moment in ("created_at", "consent_at"):
             values[moment] = None if values[moment] is None else from_epoch(values[moment])
-        values |= {f"x_{name}": value for name, value in extra.items()}
         found[values["id"]] = values
     return found
 
 
 def account_rows(connection: Connection, accounts: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Account id -> its columns under the names of the canonical table, custom ones as ``x_NAME``."""
-    table = Account.__table__  # type: ignore[attr-defined] # SQLModel adds it
     found = {}
-    for row in connection.execute(select(table).where(table.c.id.in_(accounts))).mappings():
-        values = dict(row)
-        extra = values.pop("extra") or {}
+    for values in _rows(connection, "account", _ACCOUNT, accounts):
         values["account_id"] = values.pop("key")
         values["annual_revenue"] = cents(values.pop("annual_revenue_cents"))
-        values |= {f"x_{name}": value for name, value in extra.items()}
         found[values["id"]] = values
     return found
 
 
 def account_columns() -> tuple[str, ...]:
     """Names that ``account`` always has."""
-    names = [column.name for column in Account.__table__.columns]  # type: ignore[attr-defined] # as above
     renamed = {"key": "account_id", "annual_revenue_cents": "annual_revenue"}
-    return tuple(renamed.get(name, name) for name in names if name not in {"id", "extra"})
+    return tuple(renamed.get(name, name) for name in _ACCOUNT)
 
 
 def contact_columns() -> tuple[str, ...]:
     """Names that ``contact`` always has."""
-    names = [column.name for column in Contact.__table__.columns]  # type: ignore[attr-defined] # as above
-    renamed = {"key": "contact_id"}
-    return tuple(renamed.get(name, name) for name in names if name not in {"id", "account", "email_key", "extra"})
+    return tuple({"key": "contact_id"}.get(name, name) for name in _CONTACT)
+
+
+def _rows(connection: Connection, table: str, columns: Sequence[str], ids: Sequence[int]) -> Iterator[dict[str, Any]]:
+    marks = ", ".join(str(int(one)) for one in ids)
+    query = text(f"SELECT id, {', '.join(columns)}, extra FROM {table} WHERE id IN ({marks})")
+    for row in connection.execute(query).mappings():
+        values = dict(row)
+        extra = values.pop("extra")
+        # JSON is a text in SQLite, and a mapping already in PostgreSQL
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        yield values | {f"x_{name}": value for name, value in (extra or {}).items()}
 
 
 def carts(connection: Connection, contacts: Sequence[int], now: int) -> dict[int, dict[str, Any]]:

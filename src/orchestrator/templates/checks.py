@@ -12,7 +12,6 @@ from orchestrator.problems import Problem
 from orchestrator.templates.document import UNSUBSCRIBE
 from orchestrator.templates.environment import MARKUP_SUFFIXES
 from orchestrator.templates.faults import TemplateError, at_line
-from orchestrator.templates.names import unknown_uses
 from orchestrator.templates.quality import ADDRESS, NO_ADDRESS, NO_UNSUBSCRIBE
 from orchestrator.templates.sources import all_sources
 
@@ -42,7 +41,7 @@ def check_template(
 ) -> list[Problem]:
     """Every problem of a template in all its languages, and of a campaign's subject and preheader.
 
-    ``known``: see ``names.unknown_uses``. The files "subject" and "preheader" stand for the campaign's lines.
+    ``known``: see ``NameReader.unknown_uses``. The files "subject" and "preheader" stand for the campaign's lines.
     """
     try:
         library.files.resolve(template, None)
@@ -63,20 +62,20 @@ def check_template(
 def _line_problems(
     library: TemplateLibrary, lines: Mapping[str, str], known: Mapping[str, AbstractSet[str]]
 ) -> list[Problem]:
-    environment = library.environment(library.settings.locale)
+    environment = library.checking
     problems: list[Problem] = []
     for name, source in lines.items():
         try:
             environment.compile(source, name, name)
         except JinjaError as error:
             problems += library.fault(error, lines).problems
-    for use in unknown_uses(environment, lines, known):
+    for use in library.names_read.unknown_uses(lines, known):
         problems.append(_unknown(library, use.file, use.line, use.word, use.suggestion, lines))
     return problems
 
 
 def _file_problems(library: TemplateLibrary, file: str, known: Mapping[str, AbstractSet[str]]) -> list[Problem]:
-    environment = library.environment(library.settings.locale)
+    environment = library.checking
     sources = all_sources(environment, [file])
     problems: list[Problem] = []
     for name in sources:
@@ -87,7 +86,7 @@ def _file_problems(library: TemplateLibrary, file: str, known: Mapping[str, Abst
         except JinjaError as error:
             problems += library.fault(error, {}).problems
     problems += _missing_includes(library, sources)
-    for use in unknown_uses(environment, sources, known):
+    for use in library.names_read.unknown_uses(sources, known):
         problems.append(_unknown(library, use.file, use.line, use.word, use.suggestion, {}))
     if not file.endswith(MARKUP_SUFFIXES):
         return problems
@@ -105,7 +104,7 @@ def _file_problems(library: TemplateLibrary, file: str, known: Mapping[str, Abst
 
 
 def _missing_includes(library: TemplateLibrary, sources: Mapping[str, str]) -> list[Problem]:
-    environment = library.environment(library.settings.locale)
+    environment = library.checking
     problems: list[Problem] = []
     for name, source in sources.items():
         for line, text in enumerate(source.splitlines(), 1):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -112,6 +112,21 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         return super().get_template(name, parent, globals)
 
 
+class CheckEnvironment(TemplateEnvironment):
+    """For looking at templates, not for mails: each text is parsed once, and filters of the language take anything."""
+
+    def __init__(self, folder: Path, formats: Formats) -> None:
+        super().__init__(folder, formats)
+        self.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_it_is)
+        self._trees: dict[tuple[str | None, str], nodes.Template] = {}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        known = self._trees.get((name, source))
+        if known is None:
+            known = self._trees[(name, source)] = super()._parse(source, name, filename)
+        return known
+
+
 class ConfinedLoader(FileSystemLoader):
     """Reads templates below one folder, also where symbolic links lead out of it."""
 
@@ -143,6 +158,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _is_markup(name: str | None) -> bool:
     return name is not None and name.endswith(MARKUP_SUFFIXES)
+
+
+def _as_it_is(value: Any, *_: Any, **__: Any) -> str:
+    return str(value)
 
 
 def _nothing_for_none(value: Any) -> Any:

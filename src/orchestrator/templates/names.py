@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
@@ -32,64 +33,101 @@ class UnknownUse(NamedTuple):
     """the nearest that exists, as it would be written, or "" """
 
 
-def unknown_uses(
-    environment: Environment, sources: Mapping[str, str], known: Mapping[str, AbstractSet[str]]
-) -> list[UnknownUse]:
-    """Uses of unknown names in ``sources`` (name to text, see ``sources.all_sources``).
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What one text says of names, whatever is known: read once, asked by every campaign that uses it."""
 
-    ``known``: for each root its names, ``{"contact": {"first_name", …}, "cart": {"lines", …}, "cart.lines": {"name",
-    …}, "orders": {"total", …}}``; lists have the names of their elements. A root that is absent is not looked into.
-    """
-    trees: dict[str, nodes.Template] = {}
-    for name, source in sources.items():
-        try:
-            trees[name] = environment.parse(source, name)
-        except TemplateSyntaxError:
-            continue
-    made = {name for tree in trees.values() for name in _made_names(tree)}
-    found: list[UnknownUse] = []
-    for file, tree in trees.items():
-        found += _unknown_roots(environment, file, tree, made | known.keys())
-        found += _unknown_attributes(file, tree, known)
-    return sorted(set(found))
+    made: frozenset[str]
+    """what it assigns, imports, defines or takes as a parameter"""
+    undeclared: frozenset[str]
+    """what it reads and does not make"""
+    names: tuple[nodes.Name, ...]
+    """every place where a name is read"""
+    attributes: tuple[nodes.Getattr | nodes.Getitem, ...]
+    parameters: frozenset[str]
+    targets: tuple[tuple[nodes.Node, nodes.Node], ...]
+    """what loops and assignments name, and what for"""
+    optional: frozenset[int]
+    """nodes that may be undefined: tested by ``is defined`` or given a ``default``"""
 
 
-def _made_names(tree: nodes.Template) -> set[str]:
-    """What a template assigns, imports, defines or takes as a parameter."""
-    made = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
-    made |= {macro.name for macro in tree.find_all(nodes.Macro)}
-    made |= {imported.target for imported in tree.find_all(nodes.Import)}
-    for source in tree.find_all(nodes.FromImport):
+class NameReader:
+    """Finds names that do not exist. One reader per environment; each text is read once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._texts: dict[tuple[str, str], _Text | None] = {}
+
+    def unknown_uses(self, sources: Mapping[str, str], known: Mapping[str, AbstractSet[str]]) -> list[UnknownUse]:
+        """Uses of unknown names in ``sources`` (name to text, see ``sources.all_sources``).
+
+        ``known``: for each root its names, ``{"contact": {"first_name", …}, "cart": {"lines", …}, "cart.lines":
+        {"name", …}, "orders": {"total", …}}``; lists have the names of their elements. A root that is absent is not
+        looked into.
+        """
+        texts = {file: text for file, source in sources.items() if (text := self._text(file, source)) is not None}
+        made = known.keys() | frozenset().union(*(text.made for text in texts.values()))
+        found: list[UnknownUse] = []
+        for file, text in texts.items():
+            found += self._unknown_roots(file, text, made)
+            found += _unknown_attributes(file, text, known)
+        return sorted(set(found))
+
+    def _text(self, file: str, source: str) -> _Text | None:
+        """None: it does not parse, which is a problem of its own."""
+        if (file, source) not in self._texts:
+            try:
+                self._texts[(file, source)] = _text(self._environment.parse(source, file))
+            except TemplateSyntaxError:
+                self._texts[(file, source)] = None
+        return self._texts[(file, source)]
+
+    def _unknown_roots(self, file: str, text: _Text, made: AbstractSet[str]) -> list[UnknownUse]:
+        unknown = text.undeclared - (RUN_NAMES | CONTACT_NAMES | _OWN_NAMES | made | self._environment.globals.keys())
+        return [
+            UnknownUse(file, name.lineno, name.name, nearest(name.name, RUN_NAMES | CONTACT_NAMES | made))
+            for name in text.names
+            if name.name in unknown and id(name) not in text.optional
+        ]
+
+
+def _text(tree: nodes.Template) -> _Text:
+    every: dict[type[nodes.Node], list[Any]] = {}
+    for node in tree.find_all(nodes.Node):
+        every.setdefault(type(node), []).append(node)
+    names = every.get(nodes.Name, [])
+    made = {name.name for name in names if name.ctx != "load"}
+    made |= {macro.name for macro in every.get(nodes.Macro, ())}
+    made |= {imported.target for imported in every.get(nodes.Import, ())}
+    for source in every.get(nodes.FromImport, ()):
         made |= {entry[1] if isinstance(entry, tuple) else entry for entry in source.names}
-    return made
-
-
-def _unknown_roots(
-    environment: Environment, file: str, tree: nodes.Template, made: AbstractSet[str]
-) -> list[UnknownUse]:
-    there = RUN_NAMES | CONTACT_NAMES | _OWN_NAMES | made | environment.globals.keys()
+    asked = [test.node for test in every.get(nodes.Test, ()) if test.name in {"defined", "undefined"}]
+    asked += [one.node for one in every.get(nodes.Filter, ()) if one.name in {"default", "d"} and one.node]
+    targets = [(loop.target, loop.iter) for loop in every.get(nodes.For, ())]
+    targets += [(assigned.target, assigned.node) for assigned in every.get(nodes.Assign, ())]
     try:
-        unknown = meta.find_undeclared_variables(tree) - there
+        undeclared = frozenset(meta.find_undeclared_variables(tree))
     except TemplateSyntaxError:  # an unknown filter; it is reported as such
-        return []
-    optional = _optional(tree)
-    return [
-        UnknownUse(file, name.lineno, name.name, nearest(name.name, RUN_NAMES | CONTACT_NAMES | made))
-        for name in tree.find_all(nodes.Name)
-        if name.ctx == "load" and name.name in unknown and id(name) not in optional
-    ]
+        undeclared = frozenset()
+    return _Text(
+        made=frozenset(made),
+        undeclared=undeclared,
+        names=tuple(name for name in names if name.ctx == "load"),
+        attributes=(*every.get(nodes.Getattr, ()), *every.get(nodes.Getitem, ())),
+        parameters=frozenset(name.name for name in names if name.ctx == "param"),
+        targets=tuple(targets),
+        optional=frozenset(id(node) for node in asked),
+    )
 
 
-def _unknown_attributes(file: str, tree: nodes.Template, known: Mapping[str, AbstractSet[str]]) -> list[UnknownUse]:
-    aliases = _aliases(tree, known)
-    optional = _optional(tree)
+def _unknown_attributes(file: str, text: _Text, known: Mapping[str, AbstractSet[str]]) -> list[UnknownUse]:
+    aliases = _aliases(text, known)
     found = []
-    uses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
-    for node in uses:
+    for node in text.attributes:
         name = _attribute(node)
         path = _path(node.node, aliases)
         names = known.get(path or "")
-        if name is None or names is None or name in names or name in _METHODS or id(node) in optional:
+        if name is None or names is None or name in names or name in _METHODS or id(node) in text.optional:
             continue
         owner = _written(node.node) or str(path)
         close = nearest(name, names)
@@ -97,13 +135,11 @@ def _unknown_attributes(file: str, tree: nodes.Template, known: Mapping[str, Abs
     return found
 
 
-def _aliases(tree: nodes.Template, known: Mapping[str, AbstractSet[str]]) -> dict[str, str]:
+def _aliases(text: _Text, known: Mapping[str, AbstractSet[str]]) -> dict[str, str]:
     """Loop variables and assigned names that stand for something known: ``line`` for ``cart.lines``."""
     aliases: dict[str, str] = {}
-    ambiguous = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "param"}
-    pairs = [(loop.target, loop.iter) for loop in tree.find_all(nodes.For)]
-    pairs += [(assigned.target, assigned.node) for assigned in tree.find_all(nodes.Assign)]
-    for target, value in pairs:
+    ambiguous = set(text.parameters)
+    for target, value in text.targets:
         if not isinstance(target, nodes.Name):
             continue
         path = _path(value, aliases)
@@ -112,13 +148,6 @@ def _aliases(tree: nodes.Template, known: Mapping[str, AbstractSet[str]]) -> dic
         else:
             aliases[target.name] = path
     return {name: path for name, path in aliases.items() if name not in ambiguous}
-
-
-def _optional(tree: nodes.Template) -> set[int]:
-    """Nodes that may be undefined: tested by ``is defined`` or given a ``default``."""
-    asked = [test.node for test in tree.find_all(nodes.Test) if test.name in {"defined", "undefined"}]
-    asked += [one.node for one in tree.find_all(nodes.Filter) if one.name in {"default", "d"} and one.node]
-    return {id(node) for node in asked}
 
 
 def _path(node: nodes.Node | None, aliases: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,12 @@ from jinja2 import Template
 
 from orchestrator.templates.checks import check_template
 from orchestrator.templates.document import CompileFailed, Document, compile_document
-from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironment
+from orchestrator.templates.environment import MARKUP_SUFFIXES, CheckEnvironment, TemplateEnvironment
 from orchestrator.templates.faults import TemplateError, at_line, located
 from orchestrator.templates.formats import Formats, locale_of
 from orchestrator.templates.links import ACTIVE, Utm
 from orchestrator.templates.mail import Rendered, RenderedEmail, Skeleton
+from orchestrator.templates.names import NameReader
 from orchestrator.templates.outline import Outline, OutlineReader
 from orchestrator.templates.pieces import PieceContext
 from orchestrator.templates.sources import all_sources, source_of
@@ -132,9 +133,7 @@ class TemplateLibrary:
 
     def sample(self, file: str, context: Mapping[str, Any]) -> TemplateError | None:
         """Why a file does not compile with stand-in values; None where it does, or where they do not fit it."""
-        formats = Formats(locale_of(self.settings.locale) or Locale("en"), "EUR", self.settings.timezone)
-        environment = TemplateEnvironment(self.folder, formats)
-        environment.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_sample)
+        environment = self.checking
         try:
             with counted_work() as work:
                 source, _ = self._read(environment.get_template(file), {**environment.globals, **context}, work)
@@ -148,6 +147,17 @@ class TemplateLibrary:
         except TemplateError as error:
             return error
         return None
+
+    @cached_property
+    def checking(self) -> CheckEnvironment:
+        """The Jinja2 environment in which templates are checked."""
+        locale = locale_of(self.settings.locale) or Locale("en")
+        return CheckEnvironment(self.folder, Formats(locale, self.settings.currency, self.settings.timezone))
+
+    @cached_property
+    def names_read(self) -> NameReader:
+        """What the templates say of names."""
+        return NameReader(self.checking)
 
     def environment(self, language: str) -> TemplateEnvironment:
         """The Jinja2 environment whose filters write ``language``."""
@@ -227,10 +237,6 @@ class TemplateLibrary:
             known = Skeleton(key, kind, variant.file, variant.language, subject, preheader, source, text, utm, self)
             self._skeletons[near] = known
         return known
-
-
-def _as_sample(value: Any, *_: Any, **__: Any) -> str:
-    return str(value)
 
 
 def _compiled(skeleton: Skeleton) -> Document:
