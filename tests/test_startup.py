@@ -56,14 +56,20 @@ HEAVY = {
 }
 """what takes long to import: 20 ms to 200 ms each"""
 DATABASE = {"sqlalchemy"}
+CLASSES = {"sqlmodel", "pydantic"}
+"""the table classes, for what writes"""
 CONDITIONS = {"sqlglot"}
+TEMPLATES = {"babel.dates", "css_inline", "jinja2", "mjml"}
 ALLOWED: dict[str, set[str]] = {
     "import --help": set(),
     "schema": set(),
+    "check": CONDITIONS | TEMPLATES,
     "status": DATABASE,
     "runs": DATABASE,
+    "why loyalty-offer c1": DATABASE | CLASSES,
     "segments members all-contacts": DATABASE | CONDITIONS,
     "segments explain all-contacts c1": DATABASE | CONDITIONS,
+    "preview loyalty-offer --contact c1": DATABASE | CONDITIONS | TEMPLATES,
 }
 
 

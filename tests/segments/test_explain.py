@@ -9,10 +9,11 @@ import pytest
 from tests.segments.shop import DAY, HOUR, NOW, Shop, at, segments, settings
 
 from orchestrator.errors import DefinitionError, UsageError
-from orchestrator.segments.explain import Clause, explain
+from orchestrator.segments.clauses import Clause
+from orchestrator.segments.explain import explain
 
 if TYPE_CHECKING:
-    from orchestrator.segments.explain import Explanation
+    from orchestrator.segments.clauses import Explanation
     from orchestrator.store.database import Database
 
 

@@ -13,7 +13,7 @@ from orchestrator.clock import to_epoch
 from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.segments.fields import resolve
 from orchestrator.segments.members import aligned, profiles
-from orchestrator.store import mail_facts as facts
+from orchestrator.store import mail_facts as facts, mail_names
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 from orchestrator.templates.sources import all_sources
 
@@ -117,7 +117,7 @@ def _contexts(
     contacts: Sequence[int],
     now: datetime,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    contact_columns, account_columns = set(facts.contact_columns()), set(facts.account_columns())
+    contact_columns, account_columns = set(mail_names.contact_columns()), set(mail_names.account_columns())
     written = {f"account_{name}" for name in printed["account"]} | printed["contact"]
     custom = learn_custom_fields(connection, {name for name in written if "x_" in name})
     contact_fields = {name for name in printed["contact"] - contact_columns if resolve(name, custom) is not None}

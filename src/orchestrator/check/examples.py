@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contacts.measures import ValueType
 from orchestrator.definitions.described import described
-from orchestrator.segments.explain import explain_condition
+from orchestrator.segments.clauses import explain_condition
 from orchestrator.segments.expression import Expression, parse_text
 from orchestrator.segments.field import NEVER_NULL, NEVER_NULL_FLAG
 from orchestrator.segments.fields import nearest
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.contacts.values import Exact
     from orchestrator.definitions.values import SegmentDefinition, SegmentExample
     from orchestrator.problems import Problem
+    from orchestrator.segments.clauses import Clause, Explanation
     from orchestrator.segments.compile import CompiledSegment
-    from orchestrator.segments.explain import Clause, Explanation
     from orchestrator.segments.field import Field
 
 _NUMBERS = {ValueType.NUMBER, ValueType.MONEY}

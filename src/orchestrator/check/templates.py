@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.check.fields import CUSTOM
 from orchestrator.definitions.files import template_names
 from orchestrator.segments.fields import CATALOGUE, resolve
-from orchestrator.store.mail_facts import account_columns, contact_columns
+from orchestrator.store.mail_names import account_columns, contact_columns
 from orchestrator.templates.render import TemplateLibrary, TemplateSettings
 
 if TYPE_CHECKING:

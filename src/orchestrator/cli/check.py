@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -10,15 +12,22 @@ from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.contacts.measures import CustomColumn
 
+_CUSTOM = re.compile(r"\b(?:account_)?x_\w")
+
 
 def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
-    """The custom fields of the imported data, with the types learned from it; None where nothing was imported."""
-    from sqlalchemy import text
+    """The custom fields of the imported data, with the types learned from it; None where nothing was imported.
+
+    The database is asked only where a file mentions one.
+    """
+    if not any(_CUSTOM.search(text) for text in _texts(root)):
+        return None
+    from sqlalchemy import text as sql
 
     from orchestrator.contacts.custom import learn_custom_fields
     from orchestrator.engine import open_engine
@@ -27,12 +36,21 @@ def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
     try:
         engine = open_engine(root)
         with engine.database.read() as connection:
-            if connection.execute(text("SELECT 1 FROM contact LIMIT 1")).first() is None:
+            if connection.execute(sql("SELECT 1 FROM contact LIMIT 1")).first() is None:
                 return None
             return learn_custom_fields(connection)
     except OrchestratorError:
         # files are checked without a database, too: in CI, or on a laptop
         return None
+
+
+def _texts(root: Path) -> Iterator[str]:
+    """The text of every file of the workspace."""
+    files = [root / "config.toml", *(root / "segments").glob("*.toml"), *(root / "campaigns").glob("*.toml")]
+    files += (path for path in (root / "templates").rglob("*") if path.is_file())
+    for path in files:
+        with suppress(OSError):
+            yield path.read_text(encoding="utf-8", errors="replace")
 
 
 @click.command("check")

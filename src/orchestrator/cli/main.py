@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -88,6 +89,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and exit: 0 done, 1 problems or failure, 2 wrong usage, 3 refused or waiting for a person."""
+    # most of what a short command makes is there to stay: looking for garbage in it takes a tenth of its time
+    gc.set_threshold(20_000, 20, 20)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -7,12 +7,12 @@ one value that is neither makes it text. The type is read from the data each tim
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import text
 
 from orchestrator.contacts.measures import CustomColumn, ValueType
+from orchestrator.contacts.values import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -75,14 +75,3 @@ def _typed(table: Literal["contact", "account"], key: str, values: Iterable[str]
         return CustomColumn(table, key, ValueType.TEXT)
     (type_,) = possible
     return CustomColumn(table, key, type_, decimals if type_ is ValueType.NUMBER else 0)
-
-
-def is_date(value: str) -> bool:
-    """Whether a text is a day written ``2026-01-31``."""
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
-        return False
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -68,3 +70,14 @@ def restored(value: Stored, type_: ValueType) -> Exact:
     if type_ in {ValueType.NUMBER, ValueType.MONEY} and isinstance(value, int | str):
         return Fraction(value)
     return value
+
+
+def is_date(value: str) -> bool:
+    """Whether a text is a day written ``2026-01-31``."""
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.segments.characters import Fault
 from orchestrator.segments.expression import Expression, parse, problem_at
 from orchestrator.segments.tree import Condition, Every, InSegment, Member, Negation, Some, fields_of, render, walk
@@ -85,6 +84,8 @@ def compile_with_data(
     connection: Connection, segments: Mapping[str, SegmentDefinition], *, unreadable: Collection[str] = ()
 ) -> CompiledSegments:
     """Compile with the custom fields that the database holds; only those that are mentioned are looked into."""
+    from orchestrator.contacts.custom import learn_custom_fields  # noqa: PLC0415 -- `check` compiles without a database
+
     mentioned = {name for one in segments.values() for name in re.findall(r"\b(?:account_)?x_[a-z0-9_]+", one.where)}
     return compile_segments(segments, learn_custom_fields(connection, mentioned), unreadable=unreadable)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from orchestrator.contacts.values import Shown, shown
 from orchestrator.errors import UsageError
+from orchestrator.segments.clauses import Explanation, explain_condition
 from orchestrator.segments.members import compiled_segment, exact_values
-from orchestrator.segments.tree import Every, Member, fields_of, render
-from orchestrator.segments.truth import truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,29 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.contacts.measures import Measure
-    from orchestrator.contacts.values import Exact
     from orchestrator.definitions.values import SegmentDefinition, Settings
-    from orchestrator.segments.tree import Condition
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One of the conditions that ``and`` joins."""
-
-    text: str
-    value: Shown | Mapping[str, Shown]
-    """of its field; by name where it has several; whether it is a member, for in_segment"""
-    result: bool | None
-    """None: not true because a value is unknown"""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A contact is a member when every clause is True."""
-
-    member: bool
-    clauses: tuple[Clause, ...]
 
 
 def explain(
@@ -60,17 +35,3 @@ def explain(
     if not found:
         raise UsageError(f'There is no contact "{contact_id}" at {now.isoformat()}.')
     return explain_condition(segment.condition, found[0][1])
-
-
-def explain_condition(condition: Condition, values: Mapping[Measure, Exact]) -> Explanation:
-    """Explain a condition over known values."""
-    parts = condition.parts if isinstance(condition, Every) else (condition,)
-    clauses = tuple(Clause(render(part), _value(part, values), truth(part, values)) for part in parts)
-    return Explanation(truth(condition, values) is True, clauses)
-
-
-def _value(part: Condition, values: Mapping[Measure, Exact]) -> Shown | Mapping[str, Shown]:
-    if isinstance(part, Member):
-        return truth(part, values) is True
-    fields = {field.name: shown(values[field.measure], field.type) for field in fields_of(part)}
-    return next(iter(fields.values())) if len(fields) == 1 else (fields or None)

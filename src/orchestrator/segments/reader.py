@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
-from orchestrator.contacts.custom import is_date
 from orchestrator.contacts.measures import ValueType
+from orchestrator.contacts.values import is_date
 from orchestrator.segments.characters import Fault
 from orchestrator.segments.families import CLOSED
 from orchestrator.segments.field import Field

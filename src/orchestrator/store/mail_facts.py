@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
+from orchestrator.store.mail_names import ACCOUNT, CONTACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
 LATEST_ORDERS = 50
 """orders that a template sees, newest first"""
-# columns of the tables by name, because loading the table classes takes longer than checking a workspace
-_CONTACT = (
-    "key", "email", "first_name", "last_name", "job_title", "role", "language", "country", "timezone", "created_at",
-    "consent", "consent_at", "consent_source", "lead_score", "lifecycle_stage", "birth_date", "gender", "interests",
-)  # fmt: skip
-_ACCOUNT = (
-    "key", "name", "industry", "employees", "annual_revenue_cents", "customer_group", "price_list", "channel",
-    "country", "city", "postcode", "latitude", "longitude", "legal_form", "order_method", "payment_terms",
-    "delivery_terms", "sales_rep", "cost_to_serve",
-)  # fmt: skip
 
 
 def cents(value: int | None) -> Decimal | None:
@@ -38,7 +29,7 @@ def cents(value: int | None) -> Decimal | None:
 def contact_rows(connection: Connection, contacts: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Contact id -> its columns under the names of the canonical table, custom ones as ``x_NAME``."""
     found = {}
-    for values in _rows(connection, "contact", ("account", "email_key", *_CONTACT), contacts):
+    for values in _rows(connection, "contact", ("account", "email_key", *CONTACT), contacts):
         values["contact_id"] = values.pop("key")
         values["interests"] = [word for word in (values["interests"] or "").split(";") if word]
         for moment in ("created_at", "consent_at"):
@@ -50,22 +41,11 @@ def contact_rows(connection: Connection, contacts: Sequence[int]) -> dict[int, d
 def account_rows(connection: Connection, accounts: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Account id -> its columns under the names of the canonical table, custom ones as ``x_NAME``."""
     found = {}
-    for values in _rows(connection, "account", _ACCOUNT, accounts):
+    for values in _rows(connection, "account", ACCOUNT, accounts):
         values["account_id"] = values.pop("key")
         values["annual_revenue"] = cents(values.pop("annual_revenue_cents"))
         found[values["id"]] = values
     return found
-
-
-def account_columns() -> tuple[str, ...]:
-    """Names that ``account`` always has."""
-    renamed = {"key": "account_id", "annual_revenue_cents": "annual_revenue"}
-    return tuple(renamed.get(name, name) for name in _ACCOUNT)
-
-
-def contact_columns() -> tuple[str, ...]:
-    """Names that ``contact`` always has."""
-    return tuple({"key": "contact_id"}.get(name, name) for name in _CONTACT)
 
 
 def _rows(connection: Connection, table: str, columns: Sequence[str], ids: Sequence[int]) -> Iterator[dict[str, Any]]:

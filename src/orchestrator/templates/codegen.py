@@ -76,23 +76,27 @@ class PieceGenerator(CodeGenerator):
 
     def _refuse_taken_names(self, tree: nodes.Template) -> None:
         taken = RUN_NAMES | CONTACT_NAMES
-        for name in tree.find_all(nodes.Name):
-            if name.ctx != "load" and name.name in taken:
-                self._refuse(name.name, name.lineno)
-        for macro in tree.find_all(nodes.Macro):
-            if macro.name in taken:
-                self._refuse(macro.name, macro.lineno)
-        for imported in tree.find_all(nodes.Import):
-            if imported.target in taken:
-                self._refuse(imported.target, imported.lineno)
-        for source in tree.find_all(nodes.FromImport):
-            for entry in source.names:
-                target = entry[1] if isinstance(entry, tuple) else entry
-                if target in taken:
-                    self._refuse(target, source.lineno)
+        for node in tree.find_all(nodes.Node):
+            for name in sorted(_given(node) & taken):
+                self._refuse(name, node.lineno)
 
     def _refuse(self, name: str, line: int) -> None:
         self.fail(f'"{name}" is a name of the product and cannot be given another meaning; choose another', line)
+
+
+def _given(node: nodes.Node) -> set[str]:
+    """The names to which a node gives a meaning."""
+    match node:
+        case nodes.Name():
+            return {node.name} if node.ctx != "load" else set()
+        case nodes.Macro():
+            return {node.name}
+        case nodes.Import():
+            return {node.target}
+        case nodes.FromImport():
+            return {entry[1] if isinstance(entry, tuple) else entry for entry in node.names}
+        case _:
+            return set()
 
 
 def _same_for_all(node: nodes.Expr) -> bool:

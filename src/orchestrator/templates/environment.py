@@ -113,17 +113,18 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
 
 class CheckEnvironment(TemplateEnvironment):
-    """For looking at templates, not for mails: each text is parsed once, and filters of the language take anything."""
+    """For looking at templates, not for mails: each text is read once, and filters of the language take anything."""
 
     def __init__(self, folder: Path, formats: Formats) -> None:
         super().__init__(folder, formats)
         self.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_it_is)
         self._trees: dict[tuple[str | None, str], nodes.Template] = {}
 
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+    def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
+        """The tree of a text, to be read. What is compiled is parsed for itself, because compiling changes a tree."""
         known = self._trees.get((name, source))
         if known is None:
-            known = self._trees[(name, source)] = super()._parse(source, name, filename)
+            known = self._trees[(name, source)] = super().parse(source, name, filename)
         return known
 
 

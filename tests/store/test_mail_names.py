@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.store import tables
-from orchestrator.store.mail_facts import account_columns, contact_columns
+from orchestrator.store.mail_names import account_columns, contact_columns
 
 
 def test_templates_know_every_column_of_a_contact_and_an_account() -> None:
