@@ -32,6 +32,7 @@ class Shared:
     verbose: bool = False
     debug: bool = False
     json: bool = False
+    csv: bool = False
 
     @property
     def root(self) -> Path:
@@ -119,6 +120,21 @@ def answers_json(command: Command) -> Command:
 
     return _decorated(
         command, wrapped, click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+    )
+
+
+def answers_csv(command: Command) -> Command:
+    """``--csv``: one table for a spreadsheet on stdout, messages on stderr."""
+
+    def wrapped(ctx: click.Context, as_csv: bool, **given: Any) -> Any:
+        shared = ctx.obj if isinstance(ctx.obj, Shared) else Shared()
+        if as_csv and shared.json:
+            raise click.UsageError("--csv and --json are two answers. Choose one.")
+        ctx.obj = replace(shared, csv=as_csv)
+        return ctx.invoke(command, **given)
+
+    return _decorated(
+        command, wrapped, click.option("--csv", "as_csv", is_flag=True, help="Answer with a table for spreadsheets.")
     )
 
 

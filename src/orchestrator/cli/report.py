@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli import output
-from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+from orchestrator.cli.options import Shared, answers_csv, answers_json, pass_shared, shared_options
+from orchestrator.cli.spreadsheet import print_csv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ GOAL = ("held out", "orders", "revenue")
 @click.command("report")
 @click.argument("campaign", required=False)
 @answers_json
+@answers_csv
 @shared_options
 @pass_shared
 def command(shared: Shared, campaign: str | None) -> int:
@@ -53,6 +56,8 @@ def command(shared: Shared, campaign: str | None) -> int:
     if shared.json:
         rows = [campaign_document(report, currency, with_runs=campaign is not None) for report in reports]
         output.document({"now": output.moment(now), "campaigns": rows})
+    elif shared.csv:
+        _write_csv(reports, currency, with_runs=campaign is not None)
     elif campaign is not None:
         _show_one(reports[0], currency)
     else:
@@ -69,6 +74,28 @@ def _names(engine: Engine, connection: Connection, campaign: str | None) -> list
     if campaign is None:
         return sorted({*engine.workspace.campaigns, *ran})
     return [campaign if campaign in ran else campaign_named(engine, campaign).name]
+
+
+def _write_csv(reports: Sequence[CampaignReport], currency: str, *, with_runs: bool) -> None:
+    """One row for each campaign, or for one campaign and each of its runs."""
+    figures = ("sent", "delivered", "hard_bounced", "soft_bounced", "opened", "clicked", "opted_out", "complained")
+    rows: list[tuple[str, str, Delivery, GoalResult | None]] = []
+    for report in reports:
+        rows.append((report.campaign, "", report.delivery, report.goal))
+        if with_runs:
+            rows += [(report.campaign, run.run, run.delivery, run.goal) for run in report.runs]
+    print_csv(
+        ("campaign", "run", *figures, "held_out", "orders", f"revenue_{currency}"),
+        [
+            (
+                campaign,
+                run,
+                *(getattr(delivery, name) for name in figures),
+                *((goal.held_out, goal.credit.orders, Decimal(goal.credit.cents).scaleb(-2)) if goal else ("", "", "")),
+            )
+            for campaign, run, delivery, goal in rows
+        ],
+    )
 
 
 def _show_all(reports: Sequence[CampaignReport], currency: str) -> None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import output
-from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+from orchestrator.cli.options import Shared, answers_csv, answers_json, pass_shared, shared_options
+from orchestrator.cli.spreadsheet import print_csv
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from sqlalchemy.engine import Connection
 
     from orchestrator.store.run_list import RunLine
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 @click.command("runs")
 @click.argument("run", required=False)
 @answers_json
+@answers_csv
 @shared_options
 @pass_shared
 def command(shared: Shared, run: str | None) -> int:
@@ -29,7 +33,7 @@ def command(shared: Shared, run: str | None) -> int:
     engine = shared.engine()
     with engine.database.read() as connection:
         if run is not None:
-            return _show_one(shared, connection, run_named(connection, run))
+            return _show_one(shared, connection, run_named(connection, run), engine.settings.timezone)
         runs = run_list.all_lines(connection)
         rows = [summary(connection, one) for one in runs]
     if shared.json:
@@ -46,7 +50,11 @@ def command(shared: Shared, run: str | None) -> int:
         )
         for one, row in zip(runs, rows, strict=True)
     ]
-    output.table(("run", "for", "state", "recipients", "decisions"), shown, right=(3,))
+    headings = ("run", "for", "state", "recipients", "decisions")
+    if shared.csv:
+        print_csv(headings, shown)
+    else:
+        output.table(headings, shown, right=(3,))
     return 0
 
 
@@ -69,11 +77,18 @@ def summary(connection: Connection, run: RunLine) -> dict[str, Any]:
     }
 
 
-def _show_one(shared: Shared, connection: Connection, run: RunLine) -> int:
+def _show_one(shared: Shared, connection: Connection, run: RunLine, zone: ZoneInfo) -> int:
+    from orchestrator.clock import from_epoch
     from orchestrator.store import run_list
 
     found = summary(connection, run)
     contacts = run_list.outcomes(connection, run.id)
+    if shared.csv:
+        for one in contacts:
+            one["sent_at"] = None if one["sent_at"] is None else from_epoch(one["sent_at"]).astimezone(zone)
+        names = ("contact_id", "decision", "sent_at", "bounce", "mailchimp_id", "reason")
+        print_csv(names, [[one[name] for name in names] for one in contacts])
+        return 0
     if shared.json:
         for one in contacts:
             one["sent_at"] = output.moment(one["sent_at"])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import output
-from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
+from orchestrator.cli.options import Shared, answers_csv, answers_json, pass_shared, shared_options
+from orchestrator.cli.spreadsheet import print_csv
 
 if TYPE_CHECKING:
     from orchestrator.segments.evaluate import Recompute
@@ -42,6 +43,7 @@ def command(ctx: click.Context, force: bool) -> int:
 @command.command("members")
 @click.argument("name")
 @answers_json
+@answers_csv
 @shared_options
 @pass_shared
 def members(shared: Shared, name: str) -> int:
@@ -59,7 +61,10 @@ def members(shared: Shared, name: str) -> int:
         return 0
     zone = engine.settings.timezone
     rows_shown = [(one.contact_id, one.email, one.since.astimezone(zone)) for one in found]
-    output.table(("contact", "address", "since"), rows_shown)
+    if shared.csv:
+        print_csv(("contact_id", "email", "since"), rows_shown)
+    else:
+        output.table(("contact", "address", "since"), rows_shown)
     output.note(f"{len(rows_shown):,} members of {name}.")
     return 0
 
