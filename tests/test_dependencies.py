@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "segments",
         "contacts sources",
         "definitions store gateway",  # three kinds of contract: with marketers, with the database, with the provider
-        "problems errors clock vocabulary",
+        "problems errors clock vocabulary scrub",
     )
 )
 """From top to bottom: imports point downward or stay within a package. ``gateway`` is a contract of types alone."""

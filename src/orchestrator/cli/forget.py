@@ -170,14 +170,14 @@ def _undo(shared: Shared, engine: Engine, name: str) -> int:
 
 def _rewrite(engine: Engine) -> str:
     """Why bytes of erased rows may still be on the disk; "" where they are not."""
-    from sqlalchemy.exc import DBAPIError
+    from sqlite3 import Error
 
     if engine.database.dialect != "sqlite":
         return "PostgreSQL keeps erased rows in its files until VACUUM FULL; see the README"
     try:
         done = engine.database.rewrite()
-    except DBAPIError as fault:
-        return f"the database file could not be written anew: {next(iter(str(fault.orig).splitlines()), '')}"
+    except Error as fault:
+        return f"the database file could not be written anew ({fault})"
     return "" if done else "another program reads the database, so its log could not be emptied"
 
 

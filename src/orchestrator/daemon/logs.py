@@ -1,4 +1,4 @@
-"""The daemon's log: one event a line, as text or JSON. Addresses never reach it, whatever a message quotes."""
+"""The daemon's log: one event a line, as text or JSON. Addresses and secrets never reach it, whatever is quoted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+
+from orchestrator.scrub import without_secrets
 
 _ADDRESS = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+\.[^\s@<>\"'(),;:]+")
 _PLAIN = set(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
@@ -34,7 +36,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             event["trace"] = self.formatException(record.exc_info)
-        return _without_addresses(json.dumps(event, ensure_ascii=False, default=str))
+        return _harmless(json.dumps(event, ensure_ascii=False, default=str))
 
 
 class TextLines(logging.Formatter):
@@ -45,7 +47,7 @@ class TextLines(logging.Formatter):
         text = f"{_moment(record)} {record.levelname.lower()} {record.getMessage()} {given}".rstrip()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return _without_addresses(text)
+        return _harmless(text)
 
 
 def _moment(record: logging.LogRecord) -> str:
@@ -56,5 +58,5 @@ def _given(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _PLAIN}
 
 
-def _without_addresses(text: str) -> str:
-    return _ADDRESS.sub("<address>", text)
+def _harmless(text: str) -> str:
+    return _ADDRESS.sub("<address>", without_secrets(text))

@@ -18,6 +18,7 @@ from orchestrator.errors import (
     RejectedByProvider,
     RetryLater,
 )
+from orchestrator.scrub import without_secrets
 
 if TYPE_CHECKING:
     from orchestrator.errors import GatewayError
@@ -101,8 +102,8 @@ class Failure(Exception):
 
 
 def scrubbed(text: str) -> str:
-    """Mailchimp's words with every e-mail address taken out."""
-    return _ADDRESS.sub("<address>", text)
+    """Mailchimp's words with every e-mail address and every key taken out."""
+    return _ADDRESS.sub("<address>", without_secrets(text))
 
 
 def sentence(text: str) -> str:

@@ -127,7 +127,7 @@ def _engine(source: SqlSource, root: Path) -> Engine:
             "Write it like postgresql+psycopg://user:password@host/name."
         ) from None
     try:
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as fault:
         raise DataError(
             f'The source "{source.name}" needs the Python package "{fault.name}" to talk to '

@@ -45,6 +45,8 @@ TOLD_AFTER = 2.0
 """seconds of waiting after which it is said"""
 _BUSY_SECONDS = 0.5
 """seconds that SQLite itself waits for a lock: Ctrl-C is heard between two tries"""
+_REWRITE_PATIENCE = 60_000
+"""milliseconds for which writing the file anew waits for others"""
 _POSTGRES = {
     # a connection that is cut without a word is noticed within seconds, not after hours
     "connect_timeout": 10,
@@ -53,6 +55,10 @@ _POSTGRES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+
+
+_QUIET: dict[str, Any] = {"hide_parameters": True}
+"""errors do not quote the values of a statement: they are customers"""
 
 
 class Fence(Protocol):
@@ -189,8 +195,10 @@ class Database:
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={_REWRITE_PATIENCE}")
             cursor.execute("VACUUM")
             busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
             cursor.close()
         finally:
             connection.close()
@@ -278,6 +286,7 @@ def _postgres(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_size=10,
         connect_args={name: value for name, value in settings.items() if name not in url.query},
+        **_QUIET,
     )
 
 
@@ -288,7 +297,7 @@ def _sqlite(url: URL, workspace: Path) -> Engine:
             path = workspace / path
         _make_private(path)
         url = url.set(database=str(path))
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, **_QUIET)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
