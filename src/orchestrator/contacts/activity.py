@@ -17,7 +17,7 @@ from orchestrator.contacts.measures import (
 )
 from orchestrator.contacts.periods import DAY
 from orchestrator.contacts.question import Answer, among
-from orchestrator.contacts.tallies import Tallies, Tally
+from orchestrator.contacts.tallies import Tallies, Tally, unsorted
 from orchestrator.vocabulary import CartStatus, Decision, MailEventKind
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ def carts(questions: Sequence[CartFigure], asked: Asked) -> dict[Measure, Answer
         columns.append("MAX(k.modified_at) AS changed")
     if "hours_since_add" in figures:
         columns.append(f"MAX(CASE WHEN k.last_added_at <= {now} THEN k.last_added_at END) AS added")
+    changed = f"(k.modified_at IS NULL OR {unsorted('k.modified_at')} <= {now})"
     asked.joins.append(
         f"LEFT JOIN (SELECT {', '.join(columns)} FROM cart k{lines}{prices}"
-        f" WHERE k.status = '{CartStatus.OPEN.value}' AND (k.modified_at IS NULL OR k.modified_at <= {now})"
-        f"{asked.only('k.contact')} GROUP BY k.contact) k ON k.k = c.id"
+        f" WHERE k.status = '{CartStatus.OPEN.value}' AND {changed}{asked.only('k.contact')} GROUP BY k.contact) k"
+        " ON k.k = c.id"
     )
     sql = {
         "items": Answer("COALESCE(k.items, 0)"),
@@ -122,7 +123,7 @@ def mail_of(question: MailOf, asked: Asked) -> Answer:
     )
     return among(
         f"SELECT contact FROM {table}"
-        f" WHERE campaign = {asked.bind(question.campaign)} AND {kind} AND {at} <= {asked.moment.epoch}"
+        f" WHERE campaign = {asked.bind(question.campaign)} AND {kind} AND {unsorted(at)} <= {asked.moment.epoch}"
         f"{asked.only('contact')}"
     )
 

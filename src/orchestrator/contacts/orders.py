@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.contacts.measures import Bought, Measure, OrderAge, OrderFigure
 from orchestrator.contacts.periods import DAY, EVER
 from orchestrator.contacts.question import Answer, among
-from orchestrator.contacts.tallies import Tallies, Tally, inside
+from orchestrator.contacts.tallies import Tallies, Tally, inside, unsorted
 from orchestrator.vocabulary import OrderChannel, OrderStatus
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Ask
 def bought(question: Bought, asked: Asked) -> Answer:
     """Whether a completed order of the period holds such a product."""
     column = {"product": "key", "category": "category", "brand": "brand"}[question.by]
-    when = " AND ".join(inside("o.placed_at", asked.moment.window(question.period), EVER))
+    when = " AND ".join(inside(unsorted("o.placed_at"), asked.moment.window(question.period), EVER))
     return among(
         "SELECT o.contact FROM product p JOIN order_line l ON l.product = p.id"
         f" JOIN orders o ON o.id = l.order_id WHERE p.{column} = {asked.bind(question.value)}"

@@ -32,13 +32,15 @@ from orchestrator.contacts.measures import (
     OrderFigure,
     Rfm,
 )
-from orchestrator.contacts.question import Asked, Moment
+from orchestrator.contacts.question import Asked, InTable, Moment
+from orchestrator.contacts.tallies import unsorted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from orchestrator.contacts.question import Answer
+    from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
 
 
@@ -68,11 +70,16 @@ def profile_query(
     *,
     now: datetime,
     dialect: str,
-    contacts: Sequence[int] | None = None,
+    contacts: Sequence[int] | InTable | None = None,
+    ranking: Ranking | None = None,
 ) -> ProfileQuery:
-    """The query for these questions as of ``now``; ``contacts`` (ids) narrows it, and what it reads, to a few."""
+    """The query for these questions as of ``now``; ``contacts`` (ids) narrows it, and what it reads, to a few.
+
+    ``ranking``: kept for ``now``, so that RFM is not ranked from the orders.
+    """
     wanted = tuple(dict.fromkeys(measures))
-    asked = Asked(Moment(now, settings), dialect, None if contacts is None else tuple(contacts))
+    chosen = contacts if contacts is None or isinstance(contacts, InTable) else tuple(contacts)
+    asked = Asked(Moment(now, settings), dialect, chosen, ranking)
     answers = _answers(wanted, asked)
     selected = ["c.id AS contact"]
     columns: dict[Measure, AnswerColumn] = {}
@@ -83,7 +90,7 @@ def profile_query(
             selected.append(f"{answer.divisor} AS d{number}")
         divisor = f"d{number}" if answer.divisor else None
         columns[measure] = AnswerColumn(f"f{number}", divisor, answer.decimals, answer.real)
-    where = f"(c.created_at IS NULL OR c.created_at <= {to_epoch(now)})"
+    where = f"(c.created_at IS NULL OR {unsorted('c.created_at')} <= {to_epoch(now)})"
     if asked.contacts is not None:
         where += f" AND c.id IN ({asked.contact_list})"
     sql = f"SELECT {', '.join(selected)} FROM contact c {' '.join(asked.joins)} WHERE {where}"

@@ -12,6 +12,7 @@ from orchestrator.contacts.periods import Window, period_window
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
 
 
@@ -45,20 +46,31 @@ class Moment:
         return period_window(period, self.now, self.settings.timezone)
 
 
+@dataclass(frozen=True, slots=True)
+class InTable:
+    """Contacts whose ids stand in the column ``contact`` of a table."""
+
+    table: str
+
+
 @dataclass(slots=True)
 class Asked:
     """A profile query in the making."""
 
     moment: Moment
     dialect: str
-    contacts: tuple[int, ...] | None
+    contacts: tuple[int, ...] | InTable | None
     """ids, however many: they travel as one parameter; None: everybody"""
+    ranking: Ranking | None = None
+    """of RFM, kept for this very moment"""
     joins: list[str] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
 
     @property
     def contact_list(self) -> str:
         """The ids as a subquery; an empty list matches nobody."""
+        if isinstance(self.contacts, InTable):
+            return f"SELECT contact FROM {self.contacts.table}"
         self.parameters["contacts"] = json.dumps(self.contacts)
         if self.dialect == "postgresql":
             return "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:contacts AS JSON))"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from orchestrator.contacts.orders import COMPLETED, RETURNED
 from orchestrator.contacts.periods import EVER
 from orchestrator.contacts.question import Answer
-from orchestrator.contacts.tallies import inside, one_of
+from orchestrator.contacts.tallies import inside, one_of, unsorted
 from orchestrator.vocabulary import OrderStatus
 
 if TYPE_CHECKING:
@@ -16,42 +17,39 @@ if TYPE_CHECKING:
 
     from orchestrator.contacts.measures import Measure, Rfm
     from orchestrator.contacts.question import Asked
+    from orchestrator.contacts.ranking import Ranking
+
+
+def figures(asked: Asked) -> str:
+    """The figures that are ranked, for each contact (``k``) with an order in the window."""
+    moment = asked.moment
+    when = " AND ".join(inside(unsorted("o.placed_at"), moment.window(moment.settings.rfm.window), EVER))
+    completed = f"o.status = '{OrderStatus.COMPLETED.value}'"
+    return (
+        f"SELECT o.contact AS k, MAX(CASE WHEN {completed} THEN o.placed_at END) AS latest,"
+        f" SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) AS orders, CAST(SUM(o.total_cents) AS BIGINT) AS revenue"
+        " FROM orders o JOIN contact c ON c.id = o.contact"
+        f" WHERE {one_of('o.status', COMPLETED | RETURNED)} AND {when}"
+        f" AND (c.created_at IS NULL OR c.created_at <= {moment.epoch}){asked.only('o.contact')}"
+        f" GROUP BY o.contact HAVING SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) > 0"
+    )
+
+
+def tier_of(better: int, contacts: int, share: float) -> bool:
+    """Whether so few strictly better ones leave a contact in the top share."""
+    above, of = Decimal(str(share)).as_integer_ratio()
+    return better * of < contacts * above
 
 
 def rfm(questions: Sequence[Rfm], asked: Asked) -> dict[Measure, Answer]:
-    """Scores and tier. They rank everybody, so the contacts asked for do not narrow what is read.
+    """Scores and tier. They rank everybody, so the contacts asked for do not narrow what is read, but where a ranking
+    is kept for this very moment.
 
     A contact with b of n strictly better ones scores ``5 - floor(5 * b / n)``: rank() - 1 is b, equal values share it.
     """
     if not questions:
         return {}
-    moment = asked.moment
-    when = " AND ".join(inside("o.placed_at", moment.window(moment.settings.rfm.window), EVER))
-    completed = f"o.status = '{OrderStatus.COMPLETED.value}'"
-    figures = (
-        f"SELECT o.contact AS k, MAX(CASE WHEN {completed} THEN o.placed_at END) AS latest,"
-        f" SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) AS orders, SUM(o.total_cents) AS revenue"
-        " FROM orders o JOIN contact c ON c.id = o.contact"
-        f" WHERE {one_of('o.status', COMPLETED | RETURNED)} AND {when}"
-        f" AND (c.created_at IS NULL OR c.created_at <= {moment.epoch})"
-        f" GROUP BY o.contact HAVING SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) > 0"
-    )
-    scores = ", ".join(
-        f"5 - (5 * (RANK() OVER (ORDER BY {column} DESC) - 1)) / COUNT(*) OVER () AS {name}"
-        for name, column in (("recency", "latest"), ("frequency", "orders"), ("monetary", "revenue"))
-    )
-    ranked = (
-        "SELECT s.*, RANK() OVER (ORDER BY recency + frequency + monetary DESC) - 1 AS better, COUNT(*) OVER () AS n"
-        f" FROM (SELECT k, {scores} FROM ({figures}) figures) s"
-    )
-    # SQLite takes the outcome of window functions for a handful of rows and would scan it for each contact; grouped by
-    # its key, which changes nothing, it is given an index
-    columns = ", ".join(f"MAX({column}) AS {column}" for column in ("recency", "frequency", "monetary", "better", "n"))
-    asked.joins.append(f"LEFT JOIN (SELECT k, {columns} FROM ({ranked}) ranked GROUP BY k) r ON r.k = c.id")
-    tiers = []
-    for tier, share in moment.settings.rfm.tiers.items():
-        above, of = Decimal(str(share)).as_integer_ratio()
-        tiers.append(f"WHEN r.better * {of} < r.n * {above} THEN {asked.bind(tier)}")
+    tiers = _ranked(asked) if asked.ranking is None else _kept(asked, asked.ranking)
     sql = {
         "recency": Answer("r.recency"),
         "frequency": Answer("r.frequency"),
@@ -62,3 +60,35 @@ def rfm(questions: Sequence[Rfm], asked: Asked) -> dict[Measure, Answer]:
         "tier": Answer(f"CASE WHEN r.k IS NULL THEN NULL {' '.join(tiers)} ELSE 'bronze' END"),
     }
     return {question: sql[question.what] for question in questions}
+
+
+def _ranked(asked: Asked) -> list[str]:
+    """Join the scores (r), ranked from the orders; the cases of the tiers."""
+    everybody = replace(asked, contacts=None)
+    scores = ", ".join(
+        f"5 - (5 * (RANK() OVER (ORDER BY {column} DESC) - 1)) / COUNT(*) OVER () AS {name}"
+        for name, column in (("recency", "latest"), ("frequency", "orders"), ("monetary", "revenue"))
+    )
+    ranked = (
+        "SELECT s.*, RANK() OVER (ORDER BY recency + frequency + monetary DESC) - 1 AS better, COUNT(*) OVER () AS n"
+        f" FROM (SELECT k, {scores} FROM ({figures(everybody)}) figures) s"
+    )
+    # SQLite takes the outcome of window functions for a handful of rows and would scan it for each contact; grouped by
+    # its key, which changes nothing, it is given an index
+    columns = ", ".join(f"MAX({column}) AS {column}" for column in ("recency", "frequency", "monetary", "better", "n"))
+    asked.joins.append(f"LEFT JOIN (SELECT k, {columns} FROM ({ranked}) ranked GROUP BY k) r ON r.k = c.id")
+    tiers = []
+    for tier, share in asked.moment.settings.rfm.tiers.items():
+        above, of = Decimal(str(share)).as_integer_ratio()
+        tiers.append(f"WHEN r.better * {of} < r.n * {above} THEN {asked.bind(tier)}")
+    return tiers
+
+
+def _kept(asked: Asked, ranking: Ranking) -> list[str]:
+    """Join the scores (r), from figures and cuts that are kept; the cases of the tiers."""
+    names = (("recency", "latest"), ("frequency", "orders"), ("monetary", "revenue"))
+    scores = ", ".join(f"{ranking.score(figure, f'f.{figure}')} AS {name}" for name, figure in names)
+    asked.joins.append(f"LEFT JOIN (SELECT f.contact AS k, {scores} FROM rfm_figure f) r ON r.k = c.id")
+    starts = ranking.tier_starts(asked.moment.settings.rfm)
+    total = "r.recency + r.frequency + r.monetary"
+    return [f"WHEN {total} >= {start} THEN {asked.bind(tier)}" for tier, start in starts.items()]

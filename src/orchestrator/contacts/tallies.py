@@ -40,7 +40,7 @@ class Tallies:
 
     def where(self) -> str:
         """What every row must meet that any of the aggregates reads."""
-        return " AND ".join([one_of(self.kind, self._all_kinds()), *inside(self.at, self._widest(), EVER)])
+        return " AND ".join([one_of(self.kind, self._all_kinds()), *inside(unsorted(self.at), self._widest(), EVER)])
 
     def _all_kinds(self) -> frozenset[str]:
         return frozenset().union(*(tally.kinds for tally in self._numbers))
@@ -69,6 +69,11 @@ def one_of(column: str, kinds: Iterable[str]) -> str:
     """Parameters stand as they are, words of ours in quotes."""
     values = [kind if kind.startswith(":") else f"'{kind}'" for kind in sorted(kinds)]
     return f"{column} = {values[0]}" if len(values) == 1 else f"{column} IN ({', '.join(values)})"
+
+
+def unsorted(column: str) -> str:
+    """A column of moments, put so that rows are not looked up by it: they are read by contact, from its index."""
+    return f"+{column}"
 
 
 def inside(column: str, window: Window, within: Window) -> list[str]:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from orchestrator.contacts.question import InTable
     from orchestrator.segments.query import SegmentQuery
 
-TABLE = "changed_membership"
+TABLE, EXPECTED = "changed_membership", "expected_membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,23 @@ class Difference:
         self.connection = connection
         self.words = range(words)
 
-    def compute(self, query: SegmentQuery, bits: Mapping[str, int], keep: Iterable[int], *, now: int) -> None:
-        """Fill it. ``bits``: segment -> bit; stored bits in ``keep`` stay, those in neither are cleared."""
+    def compute(
+        self,
+        query: SegmentQuery,
+        bits: Mapping[str, int],
+        keep: Iterable[int],
+        *,
+        now: int,
+        contacts: InTable | None = None,
+    ) -> None:
+        """Fill it. ``bits``: segment -> bit; stored bits in ``keep`` stay, those in neither are cleared.
+
+        ``contacts``: those whom the query is about; None: everybody.
+        """
         connection = self.connection
         if connection.dialect.name == "postgresql":
             # sorting by the covering index beats hashing a million groups
-            connection.execute(text("SET LOCAL enable_hashagg = off"))
+            connection.execute(text(f"SET LOCAL enable_hashagg = {'off' if contacts is None else 'on'}"))
         connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
         columns = ", ".join(f"o{word} BIGINT NOT NULL, n{word} BIGINT NOT NULL" for word in self.words)
         connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact BIGINT NOT NULL, {columns})"))
@@ -66,17 +78,19 @@ class Difference:
             ),
             dict(query.parameters),
         )
-        self._take_out_absent(now)
+        self._take_out_absent(now, contacts)
 
-    def _take_out_absent(self, now: int) -> None:
+    def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""
+        among = f"m.contact IN (SELECT contact FROM {contacts.table}) AND" if contacts is not None else ""
         masks = ", ".join(
             f"CAST(COALESCE(SUM(CASE WHEN m.word = {word} THEN m.mask END), 0) AS BIGINT), 0" for word in self.words
         )
         self.connection.execute(
             text(
                 f"INSERT INTO {TABLE} SELECT m.contact, {masks} FROM membership_mask m"
-                " LEFT JOIN contact c ON c.id = m.contact WHERE c.id IS NULL OR c.created_at > :now GROUP BY m.contact"
+                " LEFT JOIN contact c ON c.id = m.contact"
+                f" WHERE {among} (c.id IS NULL OR c.created_at > :now) GROUP BY m.contact"
             ),
             {"now": now},
         )
@@ -93,9 +107,46 @@ class Difference:
         row = list(self.connection.execute(text(f"SELECT {sums} FROM {TABLE}")).one())
         return {name: Counts(*row[2 * number : 2 * number + 2]) for number, name in enumerate(bits)}
 
+    def set_aside(self) -> None:
+        """Keep what was found, to be compared with what is found in another way."""
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {EXPECTED}"))
+        self.connection.execute(text(f"ALTER TABLE {TABLE} RENAME TO {EXPECTED}"))
+
+    def compare(self, bits: Mapping[str, int]) -> dict[str, int]:
+        """Segment -> contacts about whom this and what was set aside disagree, without those that agree."""
+        both = ", ".join(
+            f"COALESCE(a.n{word}, b.o{word}) AS a{word}, COALESCE(b.n{word}, a.o{word}) AS b{word}"
+            for word in self.words
+        )
+        sums = ", ".join(
+            f"CAST(COALESCE(SUM((((a{bit // WORD} | b{bit // WORD}) & ~(a{bit // WORD} & b{bit // WORD}))"
+            f" >> {bit % WORD}) & 1), 0) AS BIGINT)"
+            for bit in bits.values()
+        )
+        row = self.connection.execute(
+            text(
+                f"SELECT {sums or 1} FROM ("
+                f"SELECT {both} FROM {TABLE} a LEFT JOIN {EXPECTED} b ON b.contact = a.contact"
+                f" UNION ALL SELECT {both} FROM {EXPECTED} b LEFT JOIN {TABLE} a ON a.contact = b.contact"
+                " WHERE a.contact IS NULL) compared"
+            )
+        ).one()
+        self.connection.execute(text(f"DROP TABLE {EXPECTED}"))
+        return {name: differ for name, differ in zip(bits, row, strict=False) if differ}
+
     def hold(self, bits: Iterable[int]) -> None:
-        """Leave these bits as they are stored."""
-        for word, mask in _masks(bits).items():
+        """Leave these bits as they are stored; whom that concerns is looked at again next time."""
+        held = _masks(bits)
+        if not held:
+            return
+        changed = " OR ".join(
+            f"(((o{word} | n{word}) & ~(o{word} & n{word})) & CAST({mask} AS BIGINT)) <> 0"
+            for word, mask in held.items()
+        )
+        self.connection.execute(
+            text(f"INSERT INTO touched (fact, contact) SELECT 'contact', contact FROM {TABLE} WHERE {changed}")
+        )
+        for word, mask in held.items():
             self.connection.execute(
                 text(f"UPDATE {TABLE} SET n{word} = (n{word} & ~CAST({mask} AS BIGINT)) | (o{word} & {mask})")
             )

@@ -1,7 +1,8 @@
 """Recompute every segment in one pass and record what changed, in one transaction.
 
 1. compile the definitions; what cannot be compiled stays as it is
-2. one profile query gives every contact's new mask; the database keeps only those that differ from the stored ones
+2. one profile query, of everybody or of those who may have changed (passes.py), gives each contact's new mask; the
+   database keeps only those that differ from the stored ones
 3. count who enters and leaves, and hold back what is past a guard, with everything that refers to it
 4. log entries and leavings, store masks and sizes
 
@@ -20,12 +21,12 @@ from sqlmodel import col
 
 from orchestrator.clock import to_epoch
 from orchestrator.segments.compile import CompiledSegment, CompiledSegments, compile_with_data
-from orchestrator.segments.difference import Counts, Difference
+from orchestrator.segments.difference import Counts
 from orchestrator.segments.guards import held_by_guard
 from orchestrator.segments.members import Member, holds, members_as_of, members_at, profiles, read_members
+from orchestrator.segments.passes import Found, Pass, Scope
 from orchestrator.segments.query import WORD, segment_query
 from orchestrator.store.tables import Segment
-from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Found",
     "Member",
     "Recompute",
+    "Scope",
     "SegmentResult",
     "holds",
     "members_as_of",
@@ -73,6 +76,8 @@ class Recompute:
     recorded: bool
     """False: ``now`` is before the last recorded recompute; sizes were computed and nothing was written"""
     segments: tuple[SegmentResult, ...]
+    found: Found
+    """whom it computed, and why"""
 
 
 def recompute(
@@ -83,21 +88,23 @@ def recompute(
     now: datetime,
     force: bool = False,
     unreadable: Collection[str] = (),
+    scope: Scope = Scope.EVERYBODY,
 ) -> Recompute:
     """Compute all segments as of ``now``.
 
     ``force`` carries out what a guard would hold. ``unreadable`` names segment files that exist but could not be
-    read: those keep their members, where an absent file's would leave.
+    read: those keep their members, where an absent file's would leave. ``scope`` changes what it costs, not what
+    comes out.
     """
     started = time.perf_counter()
     with database.write() as connection:
         compiled = compile_with_data(connection, segments, unreadable=unreadable)
         last = connection.scalar(select(func.max(col(Segment.computed_at))))
         if last is not None and to_epoch(now) < last:
-            return Recompute(now, recorded=False, segments=_sizes(connection, settings, compiled, now, started))
+            sizes = _sizes(connection, settings, compiled, now, started)
+            return Recompute(now, recorded=False, segments=sizes, found=Found("the moment is past", None))
         standing = _standing(connection, segments, compiled, set(unreadable))
-        forget_touched(connection)
-        counts, held = _apply(connection, settings, segments, compiled, standing, now, force=force)
+        counts, held, found = _apply(connection, settings, segments, compiled, standing, now, scope, force=force)
     share = _share(started, len(compiled.segments))
     results = []
     for name in [*segments, *(name for name in standing.kept if name not in segments)]:
@@ -112,7 +119,7 @@ def recompute(
         else:
             entered, left = counts[name].entered, counts[name].left
             results.append(SegmentResult(name, size + entered - left, entered, left, share, None))
-    return Recompute(now, recorded=True, segments=tuple(results))
+    return Recompute(now, recorded=True, segments=tuple(results), found=found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +179,16 @@ def _apply(
     compiled: CompiledSegments,
     standing: _Standing,
     now: datetime,
+    scope: Scope,
     *,
     force: bool,
-) -> tuple[dict[str, Counts], dict[str, str]]:
-    """Write what changed; the counts of each segment, and why some were held."""
+) -> tuple[dict[str, Counts], dict[str, str], Found]:
+    """Write what changed; the counts of each segment, why some were held, and how it was found."""
     epoch = to_epoch(now)
     every_bit = [*standing.bits.values(), *(row.bit for row in standing.known.values())]
-    difference = Difference(connection, max(every_bit, default=0) // WORD + 1)
-    query = segment_query(compiled.segments.values(), settings, now=now, dialect=connection.dialect.name)
-    difference.compute(query, standing.bits, [row.bit for row in standing.kept.values()], now=epoch)
+    look = Pass(connection, settings, compiled, now=now, words=max(every_bit, default=0) // WORD + 1)
+    found = look.find(standing.bits, {name: row.bit for name, row in standing.kept.items()}, scope)
+    difference = look.difference
     counts = difference.counts(standing.bits)
     held = {} if force else _held(settings, segments, compiled, counts, standing)
     difference.hold(standing.bits[name] for name in held)
@@ -203,7 +211,8 @@ def _apply(
         _update(connection, name, held=_why_kept(compiled, name))
     difference.store()
     difference.drop()
-    return counts, held
+    look.remember()
+    return counts, held, found
 
 
 def _held(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from orchestrator.contacts.question import InTable
+    from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegment
 
@@ -35,12 +37,13 @@ def segment_query(
     *,
     now: datetime,
     dialect: str,
-    contacts: Sequence[int] | None = None,
+    contacts: Sequence[int] | InTable | None = None,
+    ranking: Ranking | None = None,
 ) -> SegmentQuery:
-    """One profile for all the segments, with exactly the fields that they use."""
+    """One profile for all the segments, with exactly the fields that they use; of ``contacts`` alone, if given."""
     segments = tuple(segments)
     measures = dict.fromkeys(field.measure for segment in segments for field in segment.fields)
-    profile = profile_query(measures, settings, now=now, dialect=dialect, contacts=contacts)
+    profile = profile_query(measures, settings, now=now, dialect=dialect, contacts=contacts, ranking=ranking)
     writer = ConditionWriter(dialect, profile.columns, "p")
     conditions = {segment.name: writer.sql(segment.condition) for segment in segments}
     return SegmentQuery(fenced(profile.sql, dialect), conditions, {**profile.parameters, **writer.parameters})

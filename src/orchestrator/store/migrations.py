@@ -36,7 +36,18 @@ def _forgotten_people(connection: Connection) -> None:
     metadata.create_all(connection, tables=[metadata.tables[name] for name in new])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything, _find_changes_by_time, _forgotten_people)
+def _remember_recomputes(connection: Connection) -> None:
+    """What the stored masks are true to."""
+    metadata = _metadata()
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in ("recompute_state", "rfm_figure")])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create_everything,
+    _find_changes_by_time,
+    _forgotten_people,
+    _remember_recomputes,
+)
 """version n is the n-th function; released ones are never edited"""
 
 

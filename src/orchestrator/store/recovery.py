@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from orchestrator.store import runs as store
 from orchestrator.store.tables import Mailing, Run
+from orchestrator.store.touched import touch_contacts
 from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState, RunState
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def record_mailing(
             ),
             rows,
         )
+        touch_contacts(connection, "send", contacts.values())
 
 
 def _insert_run(connection: Connection, sent: SentMailing) -> Run:

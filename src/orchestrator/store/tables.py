@@ -301,6 +301,38 @@ class Touched(SQLModel, table=True):
     """all its contacts; where neither is named, everybody"""
 
 
+class RecomputeState(SQLModel, table=True):
+    """What the stored masks are true to, in one row; where it differs from what is asked, everybody is computed."""
+
+    __tablename__ = "recompute_state"
+    id: int = Field(primary_key=True, sa_type=Integer)
+    at: int = _big()
+    """the moment as of which they hold for everybody who was not touched since"""
+    fingerprint: str
+    """of all conditions, their bits and the settings that they depend on"""
+    full_at: int = _big()
+    """when everybody was last computed"""
+    ranking: dict[str, object] | None = Field(
+        default=None, sa_column=Column("ranking", JSON(none_as_null=True), nullable=True)
+    )
+    """where RFM scores change, as of ``at``; None: the figures are not kept, or no longer"""
+
+
+class RfmFigure(SQLModel, table=True):
+    """What RFM ranks, of each contact with an order in its window; true as of RecomputeState.at where a ranking is."""
+
+    __tablename__ = "rfm_figure"
+    __table_args__ = (
+        Index("rfm_figure_by_latest", "latest"),
+        Index("rfm_figure_by_orders", "orders"),
+        Index("rfm_figure_by_revenue", "revenue"),
+    )
+    contact: int = _big(primary=True)
+    latest: int = _big()
+    orders: int = _big()
+    revenue: int = _big()
+
+
 # -- the audience
 
 

@@ -1,0 +1,253 @@
+"""RFM without ranking everybody again: each contact's figures are kept, and the values at which scores change.
+
+A contact with b of n strictly better ones scores ``5 - floor(5 * b / n)``: it has lost a point for each k of 1 to 4
+with ``5 * b >= k * n``. As b only grows when the figure gets smaller, there is for each k a smallest figure that keeps
+the point, the *cut*: the figure at place ``ceil(k * n / 5)`` from the best. So a score is a comparison with four cuts,
+and when a few contacts change, a cut moves by a few places. It is followed through the index from where it was; who
+stands between its old and its new place has a new score. Tiers rank the sums of three scores, of which there are
+thirteen: they are counted.
+
+``scores.py`` ranks everybody from the orders, which is what this has to equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from orchestrator.contacts.question import Asked, InTable, Moment
+from orchestrator.contacts.scores import figures, tier_of
+from orchestrator.store.tables import RfmFigure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.definitions.values import RfmSettings, Settings
+
+FIGURES = ("latest", "orders", "revenue")
+POINTS = (1, 2, 3, 4)
+MOVED, SHIFTED = "rfm_moved", "rfm_shifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The smallest figure that keeps a point."""
+
+    value: int
+    better: int
+    """contacts whose figure is strictly greater"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Where scores change, among all contacts with an order in the window."""
+
+    cuts: Mapping[str, tuple[Cut, ...]]
+    """figure -> the cuts of the four points, best first"""
+    sums: Mapping[int, int]
+    """sum of the three scores -> contacts"""
+
+    @property
+    def contacts(self) -> int:
+        """How many are ranked."""
+        return sum(self.sums.values())
+
+    def tier_starts(self, rfm: RfmSettings) -> dict[str, int]:
+        """Tier -> the smallest sum of scores in it, best tier first; 16 where nobody can be in it."""
+        starts = {}
+        for tier in rfm.tiers:
+            inside = [total for total in range(3, 16) if tier in self._tiers_of(total, rfm)]
+            starts[tier] = min(inside, default=16)
+        return starts
+
+    def score(self, figure: str, column: str) -> str:
+        """The score of a figure as SQL; null where the figure is."""
+        lost = " + ".join(f"CASE WHEN {column} < {cut.value} THEN 1 ELSE 0 END" for cut in self.cuts[figure])
+        return f"(CASE WHEN {column} IS NOT NULL THEN 5 - ({lost}) END)"
+
+    def total(self, alias: str, suffix: str = "") -> str:
+        """The sum of the three scores as SQL over a row of figures."""
+        return " + ".join(self.score(figure, f"{alias}.{figure}{suffix}") for figure in FIGURES)
+
+    def _tiers_of(self, total: int, rfm: RfmSettings) -> set[str]:
+        better = sum(contacts for other, contacts in self.sums.items() if other > total)
+        return {tier for tier, share in rfm.tiers.items() if tier_of(better, self.contacts, share)}
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON."""
+        cuts = {figure: [[cut.value, cut.better] for cut in cuts] for figure, cuts in self.cuts.items()}
+        return {"cuts": cuts, "sums": {str(total): contacts for total, contacts in self.sums.items()}}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Ranking:
+        """From JSON."""
+        cuts = {figure: tuple(Cut(*cut) for cut in cuts) for figure, cuts in stored["cuts"].items()}
+        return cls(cuts, {int(total): contacts for total, contacts in stored["sums"].items()})
+
+
+class Ranker:
+    """Keeps the table of figures, as of ``now``."""
+
+    def __init__(self, connection: Connection, settings: Settings, now: datetime) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.now = now
+        self.differs = "IS NOT" if connection.dialect.name == "sqlite" else "IS DISTINCT FROM"
+
+    def build(self) -> Ranking:
+        """From all orders; the slow way, once."""
+        table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
+        for index in table.indexes:
+            index.drop(self.connection, checkfirst=True)
+        self.connection.execute(text("DELETE FROM rfm_figure"))
+        self._insert(f"SELECT f.k, f.latest, f.orders, f.revenue FROM ({self._figures(None)}) f")
+        for index in table.indexes:
+            index.create(self.connection)
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(text("ANALYZE rfm_figure"))
+        contacts = self._number("SELECT COUNT(*) FROM rfm_figure")
+        cuts = {figure: tuple(self._cut(figure, contacts, point) for point in POINTS) for figure in FIGURES}
+        return Ranking(cuts, self._sums(Ranking(cuts, {})))
+
+    def update(self, old: Ranking, candidates: str) -> Ranking | None:
+        """Bring the figures of the contacts in the table ``candidates`` up to date.
+
+        Adds those whose scores changed though their figures did not, for ``shifted`` to give. None where everybody
+        left or came.
+        """
+        self._find_moved(candidates)
+        contacts = old.contacts + self._number(
+            f"SELECT SUM(CASE WHEN latest1 IS NULL THEN 0 ELSE 1 END - CASE WHEN latest0 IS NULL THEN 0 ELSE 1 END)"
+            f" FROM {MOVED}"
+        )
+        if not old.contacts and not contacts:
+            self._make(SHIFTED)
+            return old
+        if not old.contacts or not contacts:
+            return None
+        followed = self._count_better(old)
+        self.connection.execute(
+            text(f"DELETE FROM rfm_figure WHERE contact IN (SELECT contact FROM {MOVED} WHERE latest1 IS NULL)")
+        )
+        self._insert(
+            f"SELECT contact, latest1, orders1, revenue1 FROM {MOVED} WHERE latest1 IS NOT NULL"
+            " ON CONFLICT (contact) DO UPDATE"
+            " SET latest = excluded.latest, orders = excluded.orders, revenue = excluded.revenue"
+        )
+        cuts = {
+            figure: tuple(
+                self._follow(figure, cut, _place(contacts, point))
+                for point, cut in zip(POINTS, followed[figure], strict=True)
+            )
+            for figure in FIGURES
+        }
+        new = Ranking(cuts, {})
+        self._find_shifted(old, new)
+        return Ranking(cuts, self._moved_sums(old, new))
+
+    def shifted(self) -> str:
+        """Contacts whose figures or scores are not what they were, as SQL."""
+        return f"SELECT contact FROM {SHIFTED} WHERE contact IS NOT NULL"
+
+    def drop(self) -> None:
+        """Remove the temporary tables."""
+        for table in (MOVED, SHIFTED):
+            self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+
+    def _find_moved(self, candidates: str) -> None:
+        """The candidates whose figures differ: before (0) and now (1), null where there are none."""
+        self._make(MOVED, *(f"{figure}{moment}" for moment in (0, 1) for figure in FIGURES))
+        columns = ", ".join(f"{alias}.{figure}" for alias in ("f", "n") for figure in FIGURES)
+        differs = " OR ".join(f"f.{figure} {self.differs} n.{figure}" for figure in FIGURES)
+        self.connection.execute(
+            text(
+                f"INSERT INTO {MOVED} SELECT c.contact, {columns} FROM {candidates} c"
+                " LEFT JOIN rfm_figure f ON f.contact = c.contact"
+                f" LEFT JOIN ({self._figures(candidates)}) n ON n.k = c.contact WHERE {differs}"
+            )
+        )
+
+    def _count_better(self, old: Ranking) -> dict[str, list[Cut]]:
+        """The old cuts with the number of better contacts that there are now."""
+        gains = [
+            f"SUM(CASE WHEN {figure}1 > {cut.value} THEN 1 ELSE 0 END"
+            f" - CASE WHEN {figure}0 > {cut.value} THEN 1 ELSE 0 END)"
+            for figure in FIGURES
+            for cut in old.cuts[figure]
+        ]
+        row = self.connection.execute(text(f"SELECT {', '.join(gains)} FROM {MOVED}")).one()
+        gained = iter(int(gain or 0) for gain in row)
+        return {figure: [Cut(cut.value, cut.better + next(gained)) for cut in old.cuts[figure]] for figure in FIGURES}
+
+    def _follow(self, figure: str, cut: Cut, place: int) -> Cut:
+        """From where a cut was to the figure at ``place`` (from 0), counting those that it passes."""
+        if cut.better > place:
+            ahead = f"{figure} > {cut.value} ORDER BY {figure} LIMIT 1 OFFSET {cut.better - 1 - place}"
+        else:
+            ahead = f"{figure} <= {cut.value} ORDER BY {figure} DESC LIMIT 1 OFFSET {place - cut.better}"
+        value = self._number(f"SELECT {figure} FROM rfm_figure WHERE {ahead}")
+        low, high = sorted((value, cut.value))
+        passed = self._number(f"SELECT COUNT(*) FROM rfm_figure WHERE {figure} > {low} AND {figure} <= {high}")
+        return Cut(value, cut.better + (passed if value < cut.value else -passed))
+
+    def _find_shifted(self, old: Ranking, new: Ranking) -> None:
+        self._make(SHIFTED)
+        self.connection.execute(text(f"INSERT INTO {SHIFTED} SELECT contact FROM {MOVED}"))
+        for figure in FIGURES:
+            for before, after in zip(old.cuts[figure], new.cuts[figure], strict=True):
+                if before.value != after.value:
+                    low, high = sorted((before.value, after.value))
+                    between = f"SELECT contact FROM rfm_figure WHERE {figure} >= {low} AND {figure} < {high}"
+                    self.connection.execute(text(f"INSERT INTO {SHIFTED} {between} ON CONFLICT DO NOTHING"))
+
+    def _moved_sums(self, old: Ranking, new: Ranking) -> dict[int, int]:
+        """How many contacts have each sum now."""
+        before = f"CASE WHEN m.contact IS NULL THEN {old.total('f')} ELSE {old.total('m', '0')} END"
+        query = (
+            f"SELECT {before} AS was, {new.total('f')} AS becomes, COUNT(*) FROM {SHIFTED} s"
+            f" LEFT JOIN rfm_figure f ON f.contact = s.contact LEFT JOIN {MOVED} m ON m.contact = s.contact"
+            " GROUP BY 1, 2"
+        )
+        sums = dict(old.sums)
+        for was, becomes, contacts in self.connection.execute(text(query)):
+            for total, change in ((was, -contacts), (becomes, contacts)):
+                if total is not None:
+                    sums[total] = sums.get(total, 0) + change
+        return {total: contacts for total, contacts in sorted(sums.items()) if contacts}
+
+    def _sums(self, ranking: Ranking) -> dict[int, int]:
+        query = f"SELECT {ranking.total('f')} AS total, COUNT(*) FROM rfm_figure f GROUP BY 1 ORDER BY 1"
+        return {total: contacts for total, contacts in self.connection.execute(text(query))}  # noqa: C416 -- typed rows
+
+    def _cut(self, figure: str, contacts: int, point: int) -> Cut:
+        if not contacts:
+            return Cut(0, 0)
+        place = _place(contacts, point)
+        value = self._number(f"SELECT {figure} FROM rfm_figure ORDER BY {figure} DESC LIMIT 1 OFFSET {place}")
+        return Cut(value, self._number(f"SELECT COUNT(*) FROM rfm_figure WHERE {figure} > {value}"))
+
+    def _figures(self, candidates: str | None) -> str:
+        chosen = None if candidates is None else InTable(candidates)
+        return figures(Asked(Moment(self.now, self.settings), self.connection.dialect.name, chosen))
+
+    def _insert(self, rows: str) -> None:
+        self.connection.execute(text(f"INSERT INTO rfm_figure (contact, latest, orders, revenue) {rows}"))
+
+    def _make(self, table: str, *columns: str) -> None:
+        kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"
+        others = "".join(f", {column} BIGINT" for column in columns)
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {table} (contact {kind} PRIMARY KEY{others})"))
+
+    def _number(self, sql: str) -> int:
+        return int(self.connection.scalar(text(sql)) or 0)
+
+
+def _place(contacts: int, point: int) -> int:
+    """Where the cut of a point stands from the best, from 0: the last place with ``5 * place < point * contacts``."""
+    return (point * contacts + 4) // 5 - 1

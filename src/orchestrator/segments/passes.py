@@ -1,0 +1,177 @@
+"""How a recompute finds what changed: everybody computed, or only those who may have changed, with the same outcome.
+
+The stored masks are true, as of the moment of the last recompute, to everybody who was not touched since. So it is
+enough to compute whoever was touched, whoever a moment of interest passed, and whoever an RFM cut passed. Where that
+cannot be said (nothing recorded, other conditions or settings, a calendar period that began) or would not pay, one
+pass computes everybody. A checked pass does both and compares them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select
+
+import orchestrator
+from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.contacts.measures import Rfm
+from orchestrator.contacts.question import InTable
+from orchestrator.contacts.ranking import Ranker, Ranking
+from orchestrator.segments.candidates import TABLE, Candidates, facts_of
+from orchestrator.segments.crossings import crossings
+from orchestrator.segments.difference import Difference
+from orchestrator.segments.query import segment_query
+from orchestrator.store.tables import RecomputeState
+from orchestrator.store.touched import forget_touched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection, Row
+
+    from orchestrator.definitions.values import Settings
+    from orchestrator.segments.compile import CompiledSegments
+
+_state = RecomputeState.__table__  # type: ignore[attr-defined] # SQLModel adds it
+
+
+class Scope(StrEnum):
+    """Whom a recompute computes."""
+
+    CHANGED = "changed"
+    """those who may have changed, where that can be told; else everybody"""
+    EVERYBODY = "everybody"
+    """everybody, whatever is known"""
+    CHECKED = "checked"
+    """those who may have changed, then everybody, and both are compared"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a pass found, beside the difference itself."""
+
+    everybody: str
+    """why everybody was computed; "" where only those were who may have changed"""
+    computed: int | None
+    """contacts, where it was not everybody"""
+    drift: Mapping[str, int] = field(default_factory=dict)
+    """of a checked pass: segment -> contacts about whom the two ways disagree; empty where they agree"""
+
+
+class Pass:
+    """One recompute's look at the facts. ``difference`` holds what it finds."""
+
+    def __init__(
+        self, connection: Connection, settings: Settings, compiled: CompiledSegments, *, now: datetime, words: int
+    ) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.segments = compiled.segments
+        self.now = now
+        self.difference = Difference(connection, words)
+        self._candidates = Candidates(connection)
+        self._ranker = Ranker(connection, settings, now)
+        self._ranking: Ranking | None = None
+        self._state: Row[Any] | None = connection.execute(select(_state)).one_or_none()
+
+    def find(self, bits: Mapping[str, int], keep: Mapping[str, int], scope: Scope) -> Found:
+        """Fill the difference. ``bits``: of each segment; those in ``keep`` cannot be computed and stay as stored."""
+        self._fingerprint = self._fingerprint_of(bits, keep)
+        self._candidates.create()
+        if scope is Scope.EVERYBODY:
+            forget_touched(self.connection)
+        why = "it was asked for" if scope is Scope.EVERYBODY else self._find_candidates()
+        drift: Mapping[str, int] = {}
+        if not why:
+            self._compute(bits, keep, InTable(TABLE))
+        if why or scope is Scope.CHECKED:
+            if not why:
+                self.difference.set_aside()
+            self._ranking = self._ranker.build() if self._ranks else None
+            self._compute(bits, keep, None)
+            if not why:
+                drift = self.difference.compare(bits)
+                why = "it was checked"
+        found = Found(why, None if why else self._candidates.count(), drift)
+        self._candidates.drop()
+        self._ranker.drop()
+        self._full_at = to_epoch(self.now) if why or self._state is None else self._state.full_at
+        return found
+
+    def remember(self) -> None:
+        """The stored masks are now true to what was found."""
+        self.connection.execute(delete(_state))
+        self.connection.execute(
+            insert(_state).values(
+                id=1,
+                at=to_epoch(self.now),
+                fingerprint=self._fingerprint,
+                full_at=self._full_at,
+                ranking=None if self._ranking is None else self._ranking.stored(),
+            )
+        )
+
+    def _find_candidates(self) -> str:
+        """Fill the table of candidates; why they are not enough, or ""."""
+        state, segments = self._state, self.segments.values()
+        if state is None or state.fingerprint != self._fingerprint or to_epoch(self.now) < state.at:
+            forget_touched(self.connection)
+            return "nothing is recorded yet" if state is None else "segments or settings changed"
+        last = from_epoch(state.at)
+        passed = crossings(segments, self.settings, last=last, now=self.now)
+        self._candidates.take_touched(facts_of(segments))
+        if passed.everybody:
+            return passed.everybody
+        self._candidates.add_spans(passed.spans)
+        if not self._candidates.too_many and self._ranks:
+            self._follow_ranking(state.ranking)
+            if self._ranking is None:
+                return "the ranking has to be made anew"
+        return "so much changed that it costs less" if self._candidates.too_many else ""
+
+    def _follow_ranking(self, stored: Mapping[str, Any] | None) -> None:
+        """Bring the ranking up to date; whoever it moves becomes a candidate."""
+        old = Ranking.read(stored) if stored else None
+        self._ranking = self._ranker.update(old, TABLE) if old else None
+        if old is None or self._ranking is None:
+            return
+        self._candidates.add(self._ranker.shifted())
+        before, after = (one.tier_starts(self.settings.rfm) for one in (old, self._ranking))
+        total = self._ranking.total("f")
+        for tier in before:
+            low, high = sorted((before[tier], after[tier]))
+            if low < high:
+                self._candidates.add(f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}")
+
+    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable | None) -> None:
+        query = segment_query(
+            self.segments.values(),
+            self.settings,
+            now=self.now,
+            dialect=self.connection.dialect.name,
+            contacts=contacts,
+            ranking=self._ranking,
+        )
+        self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
+
+    @property
+    def _ranks(self) -> bool:
+        return any(isinstance(field.measure, Rfm) for one in self.segments.values() for field in one.fields)
+
+    def _fingerprint_of(self, bits: Mapping[str, int], keep: Mapping[str, int]) -> str:
+        """Of everything that the masks depend on beside the facts and the time; the version, as it may compute anew."""
+        settings = self.settings
+        meaning = [
+            orchestrator.__version__,
+            settings.timezone.key,
+            repr(settings.rfm),
+            repr(settings.size),
+            json.dumps([dict(bits), dict(keep)]),
+            *(repr(self.segments[name].condition) for name in bits),
+        ]
+        return hashlib.sha256("\n".join(meaning).encode()).hexdigest()

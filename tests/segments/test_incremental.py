@@ -1,0 +1,286 @@
+"""An incremental recompute stores what a full one would; where it cannot, everybody is computed, and it says why."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+from sqlalchemy import text
+from tests.segments.changing_shop import ChangingShop
+from tests.segments.shop import DAY, NOW, Shop, at, segments, settings, unguarded
+
+from orchestrator.contacts.ranking import Ranker
+from orchestrator.definitions.values import GuardSettings, RfmSettings
+from orchestrator.segments import candidates
+from orchestrator.segments.evaluate import Recompute, Scope, recompute
+from orchestrator.store.database import open_database
+from orchestrator.store.touched import take_touched, touch_contacts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from orchestrator.definitions.values import SegmentDefinition
+    from orchestrator.store.database import Database
+
+Item = TypeVar("Item")
+HOUR = timedelta(hours=1)
+
+
+class Drawn:
+    """Choices of Hypothesis."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def whole(self, low: int, high: int) -> int:
+        return self._data.draw(st.integers(low, high))
+
+    def one_of(self, items: Sequence[Item]) -> Item:
+        return items[self._data.draw(st.integers(0, len(items) - 1))]
+
+
+class Seeded:
+    """Choices of a generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def whole(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+    def one_of(self, items: Sequence[Item]) -> Item:
+        return self._random.choice(items)
+
+
+def changed(database: Database, wanted: dict[str, SegmentDefinition], now: Any, **other: Any) -> Recompute:
+    return recompute(database, other.pop("settings", unguarded()), wanted, now=now, scope=Scope.CHANGED, **other)
+
+
+def result(outcome: Recompute) -> dict[str, tuple[int, int, int]]:
+    return {one.name: (one.size, one.entered, one.left) for one in outcome.segments}
+
+
+def rescore(database: Database, scores: dict[int, int], *, queued: bool = True) -> None:
+    with database.write() as connection:
+        for contact, score in scores.items():
+            connection.execute(text("UPDATE contact SET lead_score = :s WHERE id = :c"), {"s": score, "c": contact})
+        if queued:
+            touch_contacts(connection, "contact", scores)
+
+
+@hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_whatever_happens_both_ways_store_the_same(sqlite_template: Path, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(sqlite_template, Path(folder, "shop.db"))
+        database = open_database("sqlite:///shop.db", Path(folder), now=0)
+        try:
+            shop = ChangingShop(database, Path(folder), Drawn(data))
+            shop.open()
+            for _ in range(6):
+                shop.step()
+                shop.recompute(data.draw(st.sampled_from([Scope.CHANGED, Scope.CHANGED, Scope.CHECKED])))
+        finally:
+            database.close()
+
+
+def test_weeks_of_changes_store_the_same(database: Database, tmp_path: Path) -> None:
+    shop = ChangingShop(database, tmp_path, Seeded(3))
+    shop.open()
+    for _ in range(15):
+        shop.step()
+        shop.recompute(Scope.CHANGED)
+    assert shop.ways.count("") > 3
+
+
+def test_only_who_was_touched_is_computed(database: Database) -> None:
+    shop = Shop()
+    for _ in range(5):
+        shop.contact(lead_score=1)
+    shop.write(database)
+    hot = segments(hot="lead_score > 5")
+    assert changed(database, hot, NOW).found.everybody == "nothing is recorded yet"
+    rescore(database, {2: 9})
+    rescore(database, {3: 9}, queued=False)
+    outcome = changed(database, hot, NOW + HOUR)
+    assert (outcome.found.everybody, outcome.found.computed) == ("", 1)
+    assert result(outcome) == {"hot": (1, 1, 0)}
+
+
+def test_a_check_finds_what_was_changed_behind_our_back_names_it_and_heals_it(database: Database) -> None:
+    shop = Shop()
+    for _ in range(4):
+        shop.contact(lead_score=1)
+    shop.write(database)
+    wanted = segments(hot="lead_score > 5", cold="lead_score < 0")
+    changed(database, wanted, NOW)
+    rescore(database, {1: 9, 2: 9}, queued=False)
+    rescore(database, {3: 9})
+    outcome = recompute(database, unguarded(), wanted, now=NOW + HOUR, scope=Scope.CHECKED)
+    assert outcome.found.drift == {"hot": 2}
+    assert result(outcome)["hot"] == (3, 3, 0)
+    again = recompute(database, unguarded(), wanted, now=NOW + HOUR, scope=Scope.CHECKED)
+    assert again.found.drift == {}
+
+
+def test_a_fact_that_no_segment_asks_about_touches_nobody(sqlite_database: Database) -> None:
+    shop = Shop()
+    shop.contact(lead_score=1)
+    shop.write(sqlite_database)
+    hot = segments(hot="lead_score > 5")
+    changed(sqlite_database, hot, NOW)
+    with sqlite_database.write() as connection:
+        touch_contacts(connection, "event", [1])
+    assert changed(sqlite_database, hot, NOW + HOUR).found.computed == 0
+
+
+def test_what_a_guard_holds_is_looked_at_again_until_it_is_accepted(database: Database) -> None:
+    shop = Shop()
+    for _ in range(10):
+        shop.contact(lead_score=9)
+    shop.write(database)
+    hot = segments(hot="lead_score > 5")
+    guarded = settings(guards=GuardSettings(max_leave_share=0.3, min_size=1))
+    changed(database, hot, NOW, settings=guarded)
+    rescore(database, dict.fromkeys(range(1, 6), 1))
+    for hours in (1, 2):
+        outcome = changed(database, hot, NOW + hours * HOUR, settings=guarded)
+        assert outcome.found.everybody == ""
+        assert [one.held for one in outcome.segments] == ["it would lose 5 of 10 members (50 %; the limit is 30 %)"]
+    outcome = changed(database, hot, NOW + 3 * HOUR, settings=guarded, force=True)
+    assert (outcome.found.everybody, result(outcome)) == ("", {"hot": (5, 0, 5)})
+
+
+def test_who_crosses_a_limit_by_time_alone_is_found(database: Database) -> None:
+    shop = Shop()
+    for days in (12, 13, 20):
+        shop.login(shop.contact(), at(NOW) - days * DAY)
+    shop.write(database)
+    idle = segments(idle="days_since_login >= 14")
+    changed(database, idle, NOW)
+    before = changed(database, idle, NOW + timedelta(days=1) - timedelta(seconds=1))
+    assert (before.found.everybody, result(before)) == ("", {"idle": (1, 0, 0)})
+    after = changed(database, idle, NOW + timedelta(days=1))
+    assert (after.found.computed, result(after)) == (1, {"idle": (2, 1, 0)})
+
+
+@pytest.mark.parametrize(
+    ("where", "later", "why"),
+    [
+        ("days_since_login * 2 > 5", HOUR, "segments compute with days or hours since something"),
+        ("revenue_this_month > 0", timedelta(days=2), "a month or a year began, and segments ask for its figures"),
+        ("age > 30", timedelta(days=1), "a new day began, and segments ask for the age"),
+        ("age > 30 or revenue_this_month > 0", HOUR, ""),
+    ],
+    ids=["arithmetic", "a new month", "a new day", "the same day"],
+)
+def test_where_it_cannot_be_told_everybody_is_computed(
+    sqlite_database: Database, where: str, later: timedelta, why: str
+) -> None:
+    wanted = segments(one=where)
+    changed(sqlite_database, wanted, NOW)
+    assert changed(sqlite_database, wanted, NOW + later).found.everybody == why
+
+
+def test_other_conditions_or_settings_compute_everybody(sqlite_database: Database) -> None:
+    changed(sqlite_database, segments(one="lead_score > 5"), NOW)
+    again = changed(sqlite_database, segments(one="lead_score > 6"), NOW)
+    assert again.found.everybody == "segments or settings changed"
+    other = replace(unguarded(), rfm=RfmSettings("total"))
+    assert changed(sqlite_database, segments(one="lead_score > 6"), NOW, settings=other).found.everybody
+
+
+def test_where_much_was_touched_everybody_is_computed(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "FEW", 1)
+    shop = Shop()
+    for _ in range(4):
+        shop.contact(lead_score=1)
+    shop.write(sqlite_database)
+    hot = segments(hot="lead_score > 5")
+    changed(sqlite_database, hot, NOW)
+    rescore(sqlite_database, {1: 9, 2: 9})
+    outcome = changed(sqlite_database, hot, NOW + HOUR)
+    assert outcome.found.everybody == "so much changed that it costs less"
+    assert result(outcome) == {"hot": (2, 2, 0)}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.postgres
+def test_whoever_is_queued_by_a_transaction_that_commits_later_stays_queued(database: Database) -> None:
+    with database.engine.connect() as slow, slow.begin() as late:
+        touch_contacts(slow, "contact", [1])
+        with database.write() as connection:
+            touch_contacts(connection, "contact", [2])
+        assert _taken(database) == [2]
+        late.commit()
+    assert _taken(database) == [1]
+
+
+def test_a_recompute_that_is_taken_back_leaves_the_queue(database: Database) -> None:
+    with database.write() as connection:
+        touch_contacts(connection, "contact", [1])
+    with database.rehearsal() as rehearsed:
+        assert _taken(rehearsed) == [1]
+    assert _taken(database) == [1]
+
+
+def _taken(database: Database) -> list[int]:
+    with database.write() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE found (contact BIGINT PRIMARY KEY)"))
+        assert take_touched(connection, ["contact"], "found")
+        contacts = list(connection.scalars(text("SELECT contact FROM found ORDER BY 1")))
+        connection.execute(text("DROP TABLE found"))
+    return contacts
+
+
+def test_cuts_are_followed_to_where_a_new_ranking_has_them(sqlite_database: Database) -> None:
+    chance = random.Random(5)
+    shop = Shop()
+    for _ in range(40):
+        shop.contact()
+    shop.write(sqlite_database)
+    ranker_settings = replace(unguarded(), rfm=RfmSettings("total"))
+    with sqlite_database.write() as connection:
+        _orders(connection, chance, 30)
+        ranker = Ranker(connection, ranker_settings, NOW)
+        ranking = ranker.build()
+        for _ in range(30):
+            touched = _orders(connection, chance, chance.randint(1, 6))
+            connection.execute(text("CREATE TEMPORARY TABLE some (contact INTEGER PRIMARY KEY)"))
+            connection.execute(text("INSERT INTO some VALUES (:c)"), [{"c": contact} for contact in touched])
+            followed = ranker.update(ranking, "some")
+            connection.execute(text("DROP TABLE some"))
+            ranking = ranker.build()
+            assert followed == ranking
+
+
+def _orders(connection: Connection, chance: random.Random, count: int) -> set[int]:
+    """New orders, and as many taken back; whose they are."""
+    touched = set()
+    for _ in range(count):
+        contact = chance.randint(1, 40)
+        gone = connection.execute(
+            text("DELETE FROM orders WHERE contact = :c AND total_cents < :limit"), {"c": contact, "limit": 500}
+        ).rowcount
+        values = {"c": contact, "at": at(NOW) - chance.randint(0, 9) * DAY, "cents": chance.randint(1, 9) * 100}
+        if not gone or chance.random() < 0.5:
+            connection.execute(
+                text(
+                    "INSERT INTO orders (key, contact, placed_at, status, total_cents, extra)"
+                    " SELECT COALESCE(MAX(id), 0) + 1, :c, :at, 'completed', :cents, '{}' FROM orders"
+                ),
+                values,
+            )
+        touched.add(contact)
+    return touched
