@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from orchestrator.store.leases import HeldLease
 
 SANDBOX_KEY = "sandbox-us1"
-CYCLE = "cycle"
-"""the lease of everything that changes the database or the provider"""
 
 
 @runtime_checkable
@@ -159,7 +157,7 @@ class Engine:
         self, doing: str, *, wait_seconds: float = 30, on_wait: Callable[[str], None] | None = None
     ) -> Iterator[HeldLease]:
         """Hold the lease of the cycle. Raises Busy, naming who has it."""
-        from orchestrator.store.leases import lease  # noqa: PLC0415 -- what only reads needs no table classes
+        from orchestrator.store.leases import CYCLE, lease  # noqa: PLC0415 -- what only reads needs no table classes
 
         with lease(self.database, CYCLE, doing, wait_seconds=wait_seconds, on_wait=on_wait) as held:
             yield held

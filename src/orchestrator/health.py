@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.clock import from_epoch
-from orchestrator.engine import CYCLE
 from orchestrator.freshness import stale
 from orchestrator.store import jobs, run_list
-from orchestrator.store.leases import DAEMON, STANDBY, holders
+from orchestrator.store.leases import CYCLE, DAEMON, STANDBY, holders
 from orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:

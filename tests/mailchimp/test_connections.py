@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time as clock
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +18,15 @@ from sqlalchemy import create_engine, text
 
 from orchestrator.errors import DataError
 from orchestrator.mailchimp.connections import RECOVERY, ConnectionBudget
-from orchestrator.mailchimp.slots import LONGEST_CALL, AdvisoryLockSlots, FileSlots, LocalSlots
+from orchestrator.mailchimp.slots import CALL_SECONDS, LONGEST_CALL, AdvisoryLockSlots, FileSlots, LocalSlots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL, Engine
 
     from orchestrator.mailchimp.slots import Slots
+    from orchestrator.store.database import Database
 
 
 class Time:
@@ -113,55 +116,69 @@ def test_a_place_is_given_back_when_the_call_fails() -> None:
 # -- places shared by processes
 
 
-@pytest.fixture(params=["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def shared_slots(request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> Iterator[tuple[Slots, Slots]]:
+@dataclass
+class Shared:
     """The places of two processes."""
-    slots: tuple[Slots, Slots]
-    if request.param == "files":
-        slots = FileSlots(tmp_path / "calls", 2, time), FileSlots(tmp_path / "calls", 2, time)
-    else:
-        engine: Engine = request.getfixturevalue("engine")
-        slots = AdvisoryLockSlots(engine, time), AdvisoryLockSlots(engine, time)
-    yield slots
-    for one in slots:
-        one.close()
+
+    one: Slots
+    other: Slots
+    passes: Callable[[float], None]
+    """seconds"""
 
 
-def test_a_place_is_of_one_process_at_a_time(shared_slots: tuple[Slots, Slots]) -> None:
-    one, other = shared_slots
+@pytest.fixture
+def shared(database: Database, tmp_path: Path, time: Time) -> Iterator[Shared]:
+    def passes(seconds: float) -> None:
+        time.seconds += seconds
+        with database.write() as connection:
+            connection.execute(text("UPDATE lease SET expires_at = expires_at - :seconds"), {"seconds": int(seconds)})
+
+    made: list[Slots] = []
+    for _ in range(2):
+        if database.dialect == "postgresql":
+            made.append(AdvisoryLockSlots(database.engine, 2))
+        else:
+            made.append(FileSlots(tmp_path / "calls", 2, time))
+    yield Shared(made[0], made[1], passes)
+    for slots in made:
+        slots.close()
+
+
+def test_a_place_is_of_one_process_at_a_time(shared: Shared) -> None:
+    one, other = shared.one, shared.other
     assert one.take(0)
     assert not other.take(0)
     assert other.take(1)
     one.give_back(0)
     assert other.take(0)
-    one.close()
-    other.close()
 
 
-def test_places_of_a_process_that_ends_are_free(shared_slots: tuple[Slots, Slots]) -> None:
-    one, other = shared_slots
-    assert one.take(0)
-    one.close()
-    assert other.take(0)
-    other.close()
+def test_a_place_of_a_process_that_ended_in_a_call_cools_until_that_is_over(shared: Shared) -> None:
+    """Mailchimp may go on with the call, and counts it."""
+    assert shared.one.take(0)
+    shared.one.close()
+    assert not shared.other.take(0)
+    assert shared.other.take(1), "one that it had not taken"
+    shared.passes(CALL_SECONDS - 5)
+    assert not shared.other.take(0)
+    shared.passes(7)
+    assert shared.other.take(0)
 
 
-def test_a_cooling_place_is_free_for_nobody_until_its_end(shared_slots: tuple[Slots, Slots], time: Time) -> None:
-    one, other = shared_slots
+def test_a_cooling_place_is_free_for_nobody_until_its_end(shared: Shared) -> None:
+    one, other = shared.one, shared.other
     assert one.take(0)
     one.give_back(0, cooling=60)
     assert not one.take(0)
     assert not other.take(0)
-    time.seconds += 62
+    shared.passes(62)
     assert one.take(0)
     one.give_back(0)
     assert other.take(0)
-    one.close()
-    other.close()
 
 
-def test_budgets_of_two_processes_together_keep_to_the_limit(shared_slots: tuple[Slots, Slots]) -> None:
-    budgets = [ConnectionBudget(2, slots) for slots in shared_slots]
+def test_budgets_of_two_processes_together_keep_to_the_limit(shared: Shared) -> None:
+    budgets = [ConnectionBudget(2, slots) for slots in (shared.one, shared.other)]
     counted = threading.Condition()
     in_flight, most, calls = 0, 0, 0
 
@@ -203,7 +220,7 @@ def test_lock_files_are_for_their_owner_only(tmp_path: Path) -> None:
     slots.close()
 
 
-def test_the_kernel_frees_the_places_of_a_killed_process(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_places_cooling(tmp_path: Path, time: Time) -> None:
     program = (
         "import sys, pathlib; from orchestrator.mailchimp.slots import FileSlots; "
         "slots = FileSlots(pathlib.Path(sys.argv[1]), 1); print(slots.take(0), flush=True); sys.stdin.read()"
@@ -217,10 +234,15 @@ def test_the_kernel_frees_the_places_of_a_killed_process(tmp_path: Path) -> None
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n"
-        ours = FileSlots(tmp_path, 1)
-        assert not ours.take(0)
+        time.seconds = clock.time()
+        ours = FileSlots(tmp_path, 1, time)
+        time.seconds += 2 * CALL_SECONDS
+        assert not ours.take(0), "the kernel holds the place of a living process, whatever its mark says"
         process.send_signal(signal.SIGKILL)
         process.wait(20)
+        time.seconds -= CALL_SECONDS + 10
+        assert not ours.take(0), "nobody heard the end of its call"
+        time.seconds += 20
         assert ours.take(0)
         ours.close()
 
@@ -290,20 +312,27 @@ def test_places_that_a_stopped_process_keeps_are_used_once_its_calls_must_have_e
         second = calls.enter_context(budget.slot())
         assert not first.locked
         assert not second.locked
-    stopped.close()
+    for number in (0, 1):
+        stopped.give_back(number)
     with budget.slot() as slot:
         assert slot.locked, "its places are free again"
+    stopped.close()
     budget.close()
 
 
 @pytest.mark.postgres
-def test_a_cut_database_connection_is_made_again(engine: Engine) -> None:
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_cut_database_connection_is_made_again(database: Database) -> None:
+    engine = database.engine
     budget = ConnectionBudget.over_postgres(engine, 1)
     with budget.slot(), engine.connect() as other:
         other.execute(
             text("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 19779")
         )
         other.commit()
+        rival = AdvisoryLockSlots(engine, 1)
+        assert not rival.take(0), "the session and its lock are gone, the call is not"
+        rival.close()
     with budget.slot() as slot:
         assert slot.locked
     budget.close()

@@ -175,6 +175,10 @@ class MailchimpClient:
                 )
             except requests.RequestException as error:
                 failure: Failure | None = failure_of_exchange(error)
+            except BaseException:
+                # Ctrl-C: Mailchimp goes on with the call
+                slot.cool(LONGEST_CALL - self._budget.elapsed(slot))
+                raise
             else:
                 kind = response.headers.get("Content-Type", "")
                 failure = failure_of_answer(response.status_code, kind, response.content)

@@ -11,6 +11,7 @@ wait until Mailchimp must have ended the stopped process's calls, and then go on
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
     from orchestrator.mailchimp.slots import Slots
 
+log = logging.getLogger(__name__)
+
 RECOVERY = 5.0
 """seconds after which one of the permits taken away by a 429 comes back"""
 _OVERSTAYED = LONGEST_CALL + 30.0
 """seconds for which a place can be held by a call that Mailchimp still counts"""
+_TOLD_AFTER = 10.0
+"""seconds of waiting for a place after which it is said"""
 _TURN_PATIENCE = 2.0
 """seconds to wait for the turn; it is courtesy, and whoever holds it may be stopped"""
 
@@ -74,7 +79,7 @@ class ConnectionBudget:
     @classmethod
     def over_postgres(cls, engine: Engine, connections: int) -> ConnectionBudget:
         """Shared by all processes, on any machine, of the same PostgreSQL database. Keeps one of its connections."""
-        return cls(connections, AdvisoryLockSlots(engine))
+        return cls(connections, AdvisoryLockSlots(engine, connections))
 
     @classmethod
     def in_process(cls, connections: int) -> ConnectionBudget:
@@ -146,6 +151,7 @@ class ConnectionBudget:
 
     def _wait_for_place(self, turn: bool) -> Slot:
         waited = _Waiting(self._clock)
+        told = False
         while True:
             with self._changed:
                 # the place left last is the likeliest to be free
@@ -157,6 +163,13 @@ class ConnectionBudget:
                         self._idle.remove(number)
                         return Slot(number, self._clock(), locked)
                 # with the turn, every place that became free would have been ours
+                if waited.seconds() > _TOLD_AFTER and not told:
+                    told = True
+                    log.warning(
+                        "Waiting for one of %d connections to Mailchimp. Other processes use them, or were killed "
+                        "during calls that Mailchimp may be at work on for two minutes.",
+                        self.connections,
+                    )
                 if turn and waited.seconds() > _OVERSTAYED:
                     self._without_lock.update(self._idle)
                     continue

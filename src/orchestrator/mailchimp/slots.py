@@ -1,21 +1,26 @@
 """The places for calls to Mailchimp that all processes of one database share.
 
 Mailchimp counts the calls of a user over all programs, so the daemon and every command take their places from one
-set. What holds a place is released by the kernel or by PostgreSQL when its process dies: nothing has to be cleaned
-up. Each kind answers at once; waiting and fairness are in ``connections``, which also sees to it that a set is used
-by one thread at a time.
+set. It also goes on with a call whose caller is gone, and counts it until then. So two things say that a place is
+taken:
 
-- ``FileSlots``: one lock file per place in a folder beside the SQLite database.
-- ``AdvisoryLockSlots``: one session lock per place, on a connection of its own to PostgreSQL.
+* a lock, which the kernel or PostgreSQL releases when its process dies;
+* a mark beside it, the moment at which the call is over at the latest, erased when its answer was heard. A process
+  that is killed leaves it behind, and the place *cools* until then. A call that was given up is marked in the same way.
+
+Each kind answers at once; waiting and fairness are in ``connections``, which also sees to it that a set is used by one
+thread at a time.
+
+- ``FileSlots``: one locked file per place in a folder beside the SQLite database, with the mark in it.
+- ``AdvisoryLockSlots``: one session lock per place, on a connection of its own to PostgreSQL, and a row of its leases.
 - ``LocalSlots``: nothing is shared; for a single process.
-
-A place can be given back *cooling*: its call was abandoned, but Mailchimp may still be at work on it and counts it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +29,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.errors import DataError
+from orchestrator.store.database import CLOCK
+from orchestrator.store.holders import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 
 LONGEST_CALL = 120.0
 """seconds after which Mailchimp ends a call (facts, section 3)"""
+CALL_SECONDS = LONGEST_CALL + 10.0
+"""from taking a place to the latest end of its call: connecting takes its time, too"""
 _LOCK_CLASS = 0x4D43
 """first half of our advisory locks' keys: "MC"; the second half is the number of the place"""
 
@@ -72,12 +81,12 @@ class LocalSlots:
 
 
 class FileSlots:
-    """Places as locked files. A cooling place has its end (seconds since 1970) written in its file, so that it
-    outlives a command that gave up and ended."""
+    """Places as locked files. The mark is a moment in seconds since 1970; the turn has none."""
 
     def __init__(self, folder: Path, count: int, clock: Callable[[], float] = time.time) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clock = clock
+        self._turn = count
         self._files = [
             os.open(folder / f"call-{number}.lock", os.O_RDWR | os.O_CREAT, mode=0o600) for number in range(count)
         ]
@@ -92,12 +101,14 @@ class FileSlots:
         if self._cools(file):
             fcntl.flock(file, fcntl.LOCK_UN)
             return False
+        if number != self._turn:
+            self._mark(file, CALL_SECONDS)
         return True
 
     def give_back(self, number: int, cooling: float = 0.0) -> None:
         file = self._files[number]
-        if cooling:
-            os.pwrite(file, b"%-20d" % int(self._clock() + cooling + 1), 0)
+        if number != self._turn:
+            self._mark(file, cooling)
         fcntl.flock(file, fcntl.LOCK_UN)
 
     def close(self) -> None:
@@ -105,36 +116,42 @@ class FileSlots:
             os.close(file)
         self._files.clear()
 
+    def _mark(self, file: int, seconds: float) -> None:
+        os.pwrite(file, b"%-20d" % int(self._clock() + seconds + 1) if seconds else b" " * 20, 0)
+
     def _cools(self, file: int) -> bool:
         written = os.pread(file, 20, 0).strip()
         if not written.isdigit():
             return False
         # an end further off than any call takes was written before the system time was set back
-        return 0 < int(written) - self._clock() <= LONGEST_CALL + 1
+        return 0 < int(written) - self._clock() <= CALL_SECONDS + 1
 
 
 class AdvisoryLockSlots:
-    """Places as PostgreSQL session locks. Cooling places stay locked by this process; if it ends, they are free."""
+    """Places as PostgreSQL session locks. The mark is a lease, by the database's clock: it outlives the session."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, count: int) -> None:
         self._engine = engine
-        self._clock = clock
+        self._turn = count
+        self._token = secrets.token_hex(16)
+        self._holder = this_process("a call to Mailchimp", 0).to_text()
         self._connection: Connection | None = None
-        self._cooling: dict[int, float] = {}
 
     def take(self, number: int) -> bool:
-        if number in self._cooling:
-            if self._cooling[number] > self._clock():
-                return False
-            del self._cooling[number]
-            self._ask("pg_advisory_unlock", number)
-        return self._ask("pg_try_advisory_lock", number)
+        if not self._ask(_LOCK, number=number):
+            return False
+        if number == self._turn or self._ask(_MARK, **self._mark(number, CALL_SECONDS)):
+            return True
+        self._ask(_UNLOCK, number=number)
+        return False
 
     def give_back(self, number: int, cooling: float = 0.0) -> None:
-        if cooling:
-            self._cooling[number] = self._clock() + cooling
-        else:
-            self._ask("pg_advisory_unlock", number)
+        # the call was made, and its answer counts whatever fails here: lock and mark end by themselves
+        with suppress(DataError):
+            if number != self._turn:
+                # the end of a mark is a whole second, and one of now would last into the next
+                self._ask(_COOL, **self._mark(number, cooling or -1))
+            self._ask(_UNLOCK, number=number)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -145,18 +162,21 @@ class AdvisoryLockSlots:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
-        self._cooling.clear()
 
-    def _ask(self, function: str, number: int) -> bool:
-        statement = text(f"select {function}(cast(:lock_class as integer), cast(:number as integer))")
-        values = {"lock_class": _LOCK_CLASS, "number": number}
+    def _mark(self, number: int, seconds: float) -> dict[str, object]:
+        return {"name": f"call {number}", "holder": self._holder, "token": self._token, "seconds": seconds}
+
+    def _ask(self, statement: str, **values: object) -> bool:
+        """The first column of what the statement answers; None counts as no."""
+        if "number" in values:
+            values["lock_class"] = _LOCK_CLASS
         try:
-            return bool(self._session().execute(statement, values).scalar_one())
+            return bool(self._session().execute(text(statement), values).scalar())
         except DBAPIError:
-            # the session is gone, and its locks with it; what was held is simply not shared until it is given back
+            # the session is gone, and its locks with it; the marks of what was held are there still
             self.close()
         try:
-            return bool(self._session().execute(statement, values).scalar_one())
+            return bool(self._session().execute(text(statement), values).scalar())
         except DBAPIError as error:
             self.close()
             raise DataError(
@@ -167,4 +187,17 @@ class AdvisoryLockSlots:
     def _session(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            # a mark that a power cut at the server takes back is no loss that is worth waiting for its disk
+            self._connection.execute(text("set synchronous_commit = off"))
         return self._connection
+
+
+_LOCK = "select pg_try_advisory_lock(cast(:lock_class as integer), cast(:number as integer))"
+_UNLOCK = "select pg_advisory_unlock(cast(:lock_class as integer), cast(:number as integer))"
+_END = f"cast(ceil({CLOCK['postgresql']} + :seconds) as bigint)"
+_MARK = f"""
+insert into lease (name, holder, token, expires_at) values (:name, :holder, :token, {_END})
+on conflict (name) do update set holder = excluded.holder, token = excluded.token, expires_at = excluded.expires_at
+where lease.expires_at <= {CLOCK["postgresql"]} returning 1
+"""
+_COOL = f"update lease set expires_at = {_END} where name = :name and token = :token returning 1"

@@ -150,13 +150,12 @@ class Database:
 
     def _who_writes(self) -> str:
         """Whoever is at work by its lease; a program that takes none has no name."""
-        from orchestrator.store.leases import holders  # noqa: PLC0415 -- leases are made of transactions
+        from orchestrator.store.leases import CYCLE, holders  # noqa: PLC0415 -- leases are made of transactions
 
         with suppress(DBAPIError), self.read() as connection:
-            others = [holder for holder in holders(connection).values() if not holder.is_this_process]
-            at_work = [str(holder) for holder in others if holder.doing != "campaigns daemon"]
-            if at_work:
-                return at_work[0]
+            at_work = holders(connection).get(CYCLE)
+            if at_work is not None and not at_work.is_this_process:
+                return str(at_work)
         return "another program"
 
     @contextmanager

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from orchestrator.store.database import Database
 
+CYCLE = "cycle"
+"""the lease of everything that changes the database or the provider"""
 DAEMON = "daemon"
 """who holds this lease leads"""
 STANDBY = "standby"
