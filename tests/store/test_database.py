@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
-from orchestrator.errors import DataError
-from orchestrator.store import forgotten
+from orchestrator.errors import Busy, DataError
+from orchestrator.store import database as module, forgotten
 from orchestrator.store.database import Database, open_database
+from orchestrator.store.leases import lease
 from orchestrator.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -139,3 +141,53 @@ def test_a_file_that_is_no_database_is_explained(tmp_path: Path) -> None:
     (tmp_path / "campaigns.db").write_text("these are no records, and there are quite a few of them\n" * 30)
     with pytest.raises(DataError):
         open_database("sqlite:///campaigns.db", tmp_path, now=0)
+
+
+def test_a_rehearsal_on_sqlite_neither_waits_for_a_writer_nor_keeps_one_out(sqlite_database: Database) -> None:
+    with sqlite_database.write() as other:
+        other.execute(INSERT, {"name": "not committed"})
+        with sqlite_database.rehearsal() as rehearsed, rehearsed.write() as connection:
+            connection.execute(INSERT, {"name": "pretended"})
+            assert names(connection) == ["pretended"]
+    with sqlite_database.rehearsal() as rehearsed, sqlite_database.write() as other:
+        other.execute(INSERT, {"name": "meanwhile"})
+        with rehearsed.read() as connection:
+            assert names(connection) == ["not committed"]
+
+
+def test_who_waits_for_a_writer_says_so_and_goes_on(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOLD_AFTER", 0.0)
+    held, told = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with sqlite_database.write() as connection:
+            held.set()
+            told.wait(20)
+            connection.execute(INSERT, {"name": "first"})
+
+    said: list[str] = []
+
+    def wait(words: str) -> None:
+        said.append(words)
+        told.set()
+
+    sqlite_database.on_wait = wait
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+    with sqlite_database.write() as connection:
+        assert names(connection) == ["first"]
+    holder.join()
+    assert said == ["Waiting: the database is held by another program …"]
+
+
+def test_who_waits_in_vain_is_told_what_to_do(sqlite_database: Database, tmp_path: Path) -> None:
+    other = open_database("sqlite:///campaigns.db", tmp_path, now=0)
+    with (
+        lease(other, "cycle", "campaigns import"),
+        other.write(),
+        pytest.raises(Busy, match=r"has been held by another program for \d+ seconds.*`campaigns status`"),
+        sqlite_database.write(patience=0.1),
+    ):
+        pass
+    other.close()

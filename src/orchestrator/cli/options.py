@@ -71,10 +71,11 @@ class Shared:
 
     def engine(self) -> Engine:
         """The workspace's engine; problems of files that were left out are told on stderr."""
-        from orchestrator.cli.output import warn_of_problems
+        from orchestrator.cli.output import note, warn_of_problems
         from orchestrator.engine import open_engine
 
         engine = open_engine(self.root, now=self.moment())
+        engine.database.on_wait = note
         click.get_current_context().call_on_close(engine.close)
         warn_of_problems(engine.problems)
         return engine

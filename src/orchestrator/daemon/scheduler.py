@@ -67,6 +67,7 @@ class Daemon:
         self._hurry = False
         self._halt = Halt()
         self._database = engine.database
+        self._database.on_wait = log.info
         reader = WorkspaceReader(engine.workspace.root, lambda workspace: _problems(engine, workspace))
         self._jobs = Jobs(engine.with_clock(HaltingClock(engine.clock, self._halt)), reader, self._halt, self._follow)
         self._web = WebServer(lambda: self._jobs.engine)

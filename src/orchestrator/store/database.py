@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.pool import StaticPool
 
 from orchestrator.errors import Busy, DataError
 from orchestrator.store.holders import session_name
@@ -128,13 +129,13 @@ class Database:
                 yield writer
 
     def _patiently(self, begin: Callable[[], Any], patience: float) -> Any:
-        """What ``begin`` returns, as soon as no other program writes."""
+        """What ``begin`` returns, as soon as no other program writes. Only SQLite ever waits."""
         asked = time.monotonic()
         told = False
         while True:
             try:
                 return begin()
-            except OperationalError as fault:
+            except (OperationalError, sqlite3.OperationalError) as fault:
                 if not is_locked(fault):
                     raise
             waited = time.monotonic() - asked
@@ -169,20 +170,39 @@ class Database:
 
     @contextmanager
     def rehearsal(self) -> Iterator[Database]:
-        """A database that looks like this one; all that is written to it is rolled back at the end of the block."""
-        with self.write_then_roll_back() as connection:
-            yield _Rehearsal(self.engine, connection)
+        """A database that looks like this one; nothing that is written to it is left at the end of the block.
 
-    @contextmanager
-    def write_then_roll_back(self) -> Iterator[Connection]:
-        """A write transaction that is never committed."""
-        with self.engine.connect() as connection:
-            writer = connection.execution_options(begin_immediate=True)
-            with self._patiently(writer.begin, PATIENCE) as transaction:
+        On SQLite it is a copy as of one moment, so that a rehearsal, which may read from the provider for minutes,
+        keeps nobody from writing, and waits for nobody. On PostgreSQL it is a transaction that is rolled back.
+        """
+        engine = self.engine
+        if self.dialect == "sqlite":
+            engine = create_engine("sqlite://", creator=self._copy, poolclass=StaticPool)
+            event.listen(engine, "begin", _begin_sqlite)
+        try:
+            with engine.connect() as connection, connection.begin() as transaction:
                 try:
-                    yield writer
+                    yield _Rehearsal(engine, connection)
                 finally:
                     transaction.rollback()
+        finally:
+            if engine is not self.engine:
+                engine.dispose()
+
+    def _copy(self) -> sqlite3.Connection:
+        """Everything as of now, in a temporary file of SQLite's own: without a name, and gone with its connection."""
+        copy = sqlite3.connect("", check_same_thread=False)
+        original = self.engine.raw_connection()
+        try:
+            driver: Any = original.driver_connection
+            driver.backup(copy)
+        except BaseException:
+            copy.close()
+            raise
+        finally:
+            original.close()
+        _configure(copy)
+        return copy
 
     def rewrite(self) -> bool:
         """Write an SQLite file anew, so that no page of it, and none of its log, holds bytes of erased rows.
@@ -263,9 +283,9 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
     return database
 
 
-def is_locked(fault: DBAPIError) -> bool:
+def is_locked(fault: Exception) -> bool:
     """Another program holds the SQLite file."""
-    return "database is locked" in str(fault.orig) or "database table is locked" in str(fault.orig)
+    return "database is locked" in str(fault.orig if isinstance(fault, DBAPIError) else fault)
 
 
 def is_lock_timeout(fault: DBAPIError) -> bool:
@@ -315,11 +335,17 @@ def _make_private(path: Path) -> None:
 
 
 def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
-    # the driver must not begin transactions by itself: `begin` below says which kind
-    dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     _turn_wal_on(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+    _configure(dbapi_connection)
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    # the driver must not begin transactions by itself: `begin` below says which kind
+    connection.isolation_level = None
+    cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA temp_store=FILE")
     cursor.execute("PRAGMA cache_size=-65536")
