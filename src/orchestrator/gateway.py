@@ -79,6 +79,8 @@ class MergeField:
     tag: str
     type: str
     required: bool
+    default: str = ""
+    """printed where a member's value is empty"""
 
 
 @dataclass(frozen=True, slots=True)

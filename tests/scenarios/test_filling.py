@@ -23,7 +23,7 @@ READERS = 24
 def shop(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("orchestrator.campaigns.fill.BATCH", 4)
     world.segment("all", "consent = 'opted_in'")
-    world.template("t", "<p>{{ contact.first_name }}</p>")
+    world.template("t", "<p>{{ contact.first_name }}, {{ contact.first_name | upper }}</p>")
     world.campaign("news", "all", "t", "News")
     for number in range(READERS):
         world.contact(f"c{number:02}", first_name=f"Name{number:02}")
@@ -34,7 +34,7 @@ def shop(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def assert_everybody_got_their_own(world: World) -> None:
     assert world.receivers("news") == sorted(f"c{number:02}" for number in range(READERS))
     for mail in world.mails("news"):
-        assert f"Name{mail.email[1:3]}" in mail.html
+        assert f"Name{mail.email[1:3]}, NAME{mail.email[1:3]}" in mail.html
 
 
 def test_calls_that_fill_a_mailing_are_under_way_together(shop: World) -> None:

@@ -12,7 +12,7 @@ from tests.templates.conftest import FOOTER, context, mail, page
 
 from orchestrator.templates.faults import TooManyMailings
 from orchestrator.templates.mailings import MailingPlan, compile_mailings, merge
-from orchestrator.templates.slots import common_ends, cut
+from orchestrator.templates.slots import CommonBeginning, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,14 +107,26 @@ def test_when_slots_run_out_common_ends_move_into_the_mailing(library: MakeLibra
     assert_delivers(plan, rendered)
 
 
-def test_common_ends_leave_no_space_at_the_edge_of_a_slot() -> None:
-    assert common_ends(["Pump 1 bar", "Pump 2 bar"]) == ("Pump ", " bar")
-    assert common_ends(["a b", "a  c"]) == ("", "")
-    assert common_ends(["aa", "a"]) == ("a", "")
+def shared(*values: str) -> str:
+    found = CommonBeginning()
+    for value in values:
+        found.look_at([value])
+    together = CommonBeginning()
+    together.look_at(values)
+    assert together.text() == found.text()
+    return found.text()
+
+
+def test_common_beginnings_leave_no_space_at_the_edge_of_a_slot() -> None:
+    assert shared("Pump 1 bar", "Pump 2 bar") == "Pump "
+    assert shared("Pump 1", "Pump 22", "Pump  3") == "Pum"
+    assert shared("Pump  1", "Pump  2", "Pump x") == "Pum"
+    assert shared("a b", "a  c") == ""
+    assert shared("aa", "a") == "a"
 
 
 def test_when_slots_still_run_out_the_split_is_by_the_fewest_combinations(library: MakeLibrary) -> None:
-    body = page("{{ contact.first_name }} {{ contact.last_name }} {{ contact.tier }}")
+    body = page("{{ contact.first_name }}<p>{{ contact.last_name }}</p>{{ contact.tier }}")
     people = [{"first_name": f"f{n}", "last_name": f"l{n * 7 % 40}x", "tier": f"t{n % 3}"} for n in range(40)]
     rendered = several(library(mail_html=body), people)
     plan = compile_mailings(rendered, slots=("CO_1", "CO_2"), max_mailings=5)

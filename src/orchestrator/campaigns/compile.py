@@ -6,7 +6,7 @@ gets nothing, and the reason is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -14,17 +14,19 @@ from sqlmodel import col
 
 from orchestrator.campaigns.content import render, template_library
 from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
+from orchestrator.campaigns.merge_fields import carriers, confirmed_values, lease, make_fields, release_outdated
 from orchestrator.campaigns.quality import stop_if_unfit
 from orchestrator.clock import to_epoch
-from orchestrator.errors import OutcomeUnknown, RetryLater
+from orchestrator.errors import RetryLater
 from orchestrator.store import runs as store
-from orchestrator.store.tables import Mailing, Send, SlotLease
-from orchestrator.templates.mailings import compile_mailings
+from orchestrator.store.tables import Mailing, Send
+from orchestrator.templates.faults import TooManyMailings
+from orchestrator.templates.mailings import MailingCompiler
 from orchestrator.templates.quality import Gate
 from orchestrator.vocabulary import MailingState, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -34,20 +36,11 @@ if TYPE_CHECKING:
     from orchestrator.problems import Problem
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Run
-    from orchestrator.templates.mailings import MailingPlan
+    from orchestrator.templates.mailings import MailingPlan, Recipients
 
 MOST_MAILINGS = 100
 """of one run; more mean that a template varies where it should not"""
-SLOT_PREFIX = "CO_"
-MOST_SLOTS = 99
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Merge fields for personal content: ``free`` to use now, in order; ``existing`` at the provider."""
-
-    free: tuple[str, ...]
-    existing: frozenset[str]
+_PAGE = 500
 
 
 def recheck(database: Database, workspace: Workspace, campaign: CampaignDefinition, run: Run, *, now: datetime) -> None:
@@ -87,37 +80,41 @@ def compile_run(
     RetryLater where the slots are all in use by other runs.
     """
     assert run.id is not None
+    if run.state != RunState.PLANNED:
+        # an earlier cycle wrote mailings: a sync may have changed what they rely on
+        release_outdated(database, run.id, workspace.settings)
     with database.read() as connection:
         contacts = store.sends_to_compile(connection, run.id)
     if not contacts:
         return 0
     library = template_library(workspace)
+    carried = carriers(database, gateway, workspace.settings, run.id)
+    compiler = MailingCompiler(carried.synced)
     gate = Gate()
-    rendered = list(gate.watching(render(database, workspace, library, campaign, contacts, now=now)))
-    slots = free_slots(database, gateway, run.id)
-    plan = compile_mailings(rendered, slots=slots.free, max_mailings=MOST_MAILINGS)
+    rendered = gate.watching(render(database, workspace, library, campaign, contacts, now=now))
+    while page := list(islice(rendered, _PAGE)):
+        with database.read() as connection:
+            held = confirmed_values(connection, [int(one.contact_key) for one in page], carried.synced)
+        for one in page:
+            compiler.add(one, held.get(int(one.contact_key), {}))
+    try:
+        plan = compiler.plan(slots=carried.free, max_mailings=MOST_MAILINGS)
+    except TooManyMailings:
+        if carried.leased:
+            raise RetryLater(
+                "It needs merge fields that other runs use until their campaigns are sent. "
+                "It goes on by itself when they are free."
+            ) from None
+        raise
     stop_if_unfit(database, campaign, gate, warn)
-    _make_fields(gateway, plan, slots, check)
+    tags = {tag for mailing in plan.mailings for tag in mailing.slots}
+    make_fields(gateway, tags, carried.existing, check)
     fingerprint = library.fingerprint(campaign.template)
     with database.write() as connection:
-        _lease(connection, run.id, {tag for mailing in plan.mailings for tag in mailing.slots})
+        lease(connection, run.id, tags)
         _store(connection, run.id, plan, now)
         store.set_run(connection, run, definition={**run.definition, "template_fingerprint": fingerprint})
     return len(plan.mailings)
-
-
-def free_slots(database: Database, gateway: EmailGateway, run: int) -> Slots:
-    """What the audience's merge fields leave for personal content."""
-    fields = {field.tag for field in gateway.merge_fields()}
-    limit = gateway.audience().merge_field_limit
-    own = {tag for tag in fields if tag.startswith(SLOT_PREFIX)}
-    room = max(0, limit - len(fields))
-    names = [f"{SLOT_PREFIX}{number}" for number in range(1, MOST_SLOTS + 1)]
-    new = [name for name in names if name not in own][:room]
-    with database.read() as connection:
-        taken = {tag for tag, holder in store.leased_slots(connection).items() if holder != run}
-    usable = own | set(new)
-    return Slots(tuple(name for name in names if name in usable and name not in taken), frozenset(own))
 
 
 def _decide_again(
@@ -149,26 +146,6 @@ def _decide_again(
     store.set_facts(connection, run.id, rows)
 
 
-def _make_fields(gateway: EmailGateway, plan: MailingPlan, slots: Slots, check: Callable[[], None]) -> None:
-    wanted = sorted({tag for mailing in plan.mailings for tag in mailing.slots} - slots.existing)
-    for tag in wanted:
-        check()
-        try:
-            gateway.create_merge_field(tag, f"Campaign orchestrator {tag}")
-        except OutcomeUnknown:
-            if tag not in {field.tag for field in gateway.merge_fields()}:
-                raise RetryLater(f"Mailchimp did not answer whether it made the merge field {tag}.") from None
-
-
-def _lease(connection: Connection, run: int, tags: Iterable[str]) -> None:
-    held = store.leased_slots(connection)
-    lacking = [tag for tag in sorted(tags) if held.get(tag) != run]
-    if any(tag in held for tag in lacking):
-        raise RetryLater("Another run began to use the same merge fields; this one goes on when they are free.")
-    if lacking:
-        connection.execute(insert(SlotLease), [{"tag": tag, "run": run} for tag in lacking])
-
-
 def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -> None:
     first = connection.scalar(select(func.coalesce(func.max(col(Mailing.number)), 0)).where(col(Mailing.run) == run))
     for number, mailing in enumerate(plan.mailings, start=(first or 0) + 1):
@@ -191,10 +168,13 @@ def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -
         _assign(connection, run, key[0], mailing.recipients)
 
 
-def _assign(connection: Connection, run: int, mailing: int, recipients: Mapping[str, Mapping[str, str]]) -> None:
-    connection.execute(
-        update(Send)
-        .where(col(Send.run) == run, col(Send.contact) == bindparam("who"))
-        .values(mailing=mailing, slots=bindparam("fields")),
-        [{"who": int(contact), "fields": dict(values)} for contact, values in recipients.items()],
-    )
+def _assign(connection: Connection, run: int, mailing: int, recipients: Recipients) -> None:
+    """Each recipient's values: those of its slots, and those that it relies on in synced fields."""
+    values = ({"who": int(contact), "fields": slots | relied_on} for contact, slots, relied_on in recipients.rows())
+    while page := list(islice(values, _PAGE)):
+        connection.execute(
+            update(Send)
+            .where(col(Send.run) == run, col(Send.contact) == bindparam("who"))
+            .values(mailing=mailing, slots=bindparam("fields")),
+            page,
+        )

@@ -12,7 +12,7 @@ from orchestrator.audiences.at_once import at_once
 from orchestrator.campaigns.desk import READS
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.gateway import BATCH, MemberWrite
-from orchestrator.store import runs as store
+from orchestrator.store.mail_values import slot_values
 from orchestrator.vocabulary import Decision, MailingState, MemberStatus, Refusal
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Filler:
         after = 0
         while True:
             with self._desk.database.read() as connection:
-                chunk = store.slot_values(connection, mailing.run, mailing.id or 0, after=after, limit=BATCH)
+                chunk = slot_values(connection, mailing.run, mailing.id or 0, after=after, limit=BATCH)
             if not chunk:
                 return
             after = chunk[-1][0]

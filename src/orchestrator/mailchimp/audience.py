@@ -116,7 +116,7 @@ class AudienceCalls(Calls):
                 self._api.lists.get_list_merge_fields,
                 self._audience_id,
                 key="merge_fields",
-                fields=("tag", "type", "required"),
+                fields=("tag", "type", "required", "default_value"),
                 parse=payloads.merge_field,
             )
             return list(fields)

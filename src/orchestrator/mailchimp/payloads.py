@@ -148,7 +148,7 @@ def _refusal(row: Mapping[str, Any]) -> MemberRefusal:
 
 
 def merge_field(row: Mapping[str, Any]) -> MergeField:
-    return MergeField(row["tag"], row["type"], bool(row.get("required")))
+    return MergeField(row["tag"], row["type"], bool(row.get("required")), row.get("default_value") or "")
 
 
 def static_segment(row: Mapping[str, Any]) -> StaticSegment:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from orchestrator.store import run_list
 from orchestrator.store.audience import WORD_BITS
-from orchestrator.store.tables import Contact, Mailing, Run, Segment, Send, SlotLease
+from orchestrator.store.tables import Mailing, Run, Segment, Send, SlotLease
 from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """rows named in one IN list"""
+TOO_LATE = [MailingState.SEND_WANTED.value, MailingState.SENDING.value, MailingState.SENT.value]
+"""mailings that may be on their way"""
 decision_counts = run_list.decision_counts
 
 
@@ -200,12 +202,11 @@ def sends_to_compile(connection: Connection, run: int) -> list[int]:
 
 def sends_to_recheck(connection: Connection, run: int) -> list[tuple[int, int | None]]:
     """(contact, entered_at) of planned mails that can still be held back."""
-    too_late = [MailingState.SEND_WANTED.value, MailingState.SENDING.value, MailingState.SENT.value]
     query = (
         select(col(Send.contact), col(Send.entered_at))
         .join(Mailing, col(Mailing.id) == col(Send.mailing), isouter=True)
         .where(col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value)
-        .where(col(Mailing.state).is_(None) | col(Mailing.state).not_in(too_late))
+        .where(col(Mailing.state).is_(None) | col(Mailing.state).not_in(TOO_LATE))
     )
     return [(row[0], row[1]) for row in connection.execute(query.order_by(col(Send.contact)))]
 
@@ -282,21 +283,6 @@ def addressees(connection: Connection, mailing: int) -> dict[str, int]:
     """Address (lower case) -> contact of every mail that was ever put into a mailing, withheld ones included."""
     query = select(col(Send.email_key), col(Send.contact)).where(col(Send.mailing) == mailing)
     return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
-
-
-def slot_values(
-    connection: Connection, run: int, mailing: int, *, after: int, limit: int
-) -> list[tuple[int, str, dict[str, str]]]:
-    """(contact, address, merge tag -> value) of a mailing's planned mails, the next ``limit`` after a contact."""
-    query = (
-        select(col(Send.contact), col(Contact.email), col(Send.slots))
-        .join(Contact, col(Contact.id) == col(Send.contact))
-        .where(col(Send.run) == run, col(Send.contact) > after)
-        .where(col(Send.mailing) == mailing, col(Send.decision) == Decision.PLANNED.value)
-        .order_by(col(Send.contact))
-        .limit(limit)
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def latest_send(connection: Connection, campaign: str, contact: int) -> dict[str, Any] | None:

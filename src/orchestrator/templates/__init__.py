@@ -5,7 +5,9 @@ html_context, outline          a rendered mail becomes an outline with gaps, and
 safe_values, formats, links    what a printed value looks like in a mail
 document, plain_text           an outline is compiled once: MJML or CSS, preheader, links, plain text
 variants, render, mail         template + contact -> Rendered (skeleton and values), previewed as RenderedEmail
-slots, mailings, excess        many Rendered -> few mailings, with slots for what varies
+piles, slots, layout           values of many mails on disk -> one content, and the slots that its recipients need
+alternatives, packing          mails whose texts differ as one; what to do where slots run out
+mailings, excess               many Rendered -> few mailings, or why they would be too many
 sources, names, checks         what can be said about a template before anything is rendered
 work, remedies, faults         what one mail may cost; what a fault means, where it is and what to do
 page, colors, addresses, tags  what stands in a compiled mail, and what is wrong with it

@@ -6,8 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from orchestrator.templates.faults import Site, TooManyMailings, at_line
+from orchestrator.templates.packing import MOST_DISTINCT
 
 if TYPE_CHECKING:
+    from orchestrator.templates.layout import Layout
     from orchestrator.templates.mail import Skeleton
 
 
@@ -27,6 +29,24 @@ def too_many_skeletons(skeletons: list[Skeleton], limit: int) -> TooManyMailings
     message += "; they differ in the text that conditions and loops choose"
     hint = "Let fewer conditions or shorter loops decide what stands in the mail."
     return fault_at(skeletons[0], _first_difference(skeletons), message, hint)
+
+
+def too_many_slots(layout: Layout, distinct: list[int], budget: int, limit: int) -> TooManyMailings:
+    """``distinct``: how many values each variable has."""
+    group, variables = layout.group, layout.variables
+    worst = max(range(len(variables)), key=lambda number: (variables[number].slots, distinct[number]))
+    site = group.sites[min(variables[worst].chain.columns)]
+    message = (
+        f"the mails need more than {limit:,} mailings, which is the limit: values that differ between recipients need"
+        f" {layout.slots:,} slots and {budget:,} are free; this one has {distinct[worst]:,} different values"
+    )
+    if distinct[worst] >= MOST_DISTINCT:
+        message += " at least"
+    hint = (
+        "Print fewer values that differ (for example `cart.lines[:4]`), or shorter ones, or side by side with "
+        "nothing but text between them, or free more merge fields."
+    )
+    return fault_at(group.skeleton, site, message, hint)
 
 
 def _first_difference(skeletons: list[Skeleton]) -> Site:

@@ -1,35 +1,43 @@
 """Many rendered mails -> the fewest distinct contents (mailings), with slots for what varies.
 
-Recipients with one skeleton share a mailing. A value that all of them have is written into it; columns of values
-that are equal for every recipient share slots; a longer value takes several. Where slots run out, first the
-beginnings and ends that all values share (``https://shop.example/p/…``) move into the mailing, and then
-recipients are split by the values whose combinations are fewest.
+Recipients with one skeleton share a mailing, and so do those whose skeletons differ in plain text only
+(``alternatives``). A value that all of them have is written into it; values that vary get slots, neighbors together
+(``layout``). Where slots run out, recipients are split by what costs least (``packing``).
 
-Order and slots depend on the contacts' keys and the templates only, never on the order of the input.
+Order and slots depend on the contacts' keys and the templates only, never on the order of the input. Memory does not
+grow with the recipients: their values wait on disk (``piles``) and are read again when the mailings are written.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections.abc import ItemsView, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
+from orchestrator.templates.alternatives import Apart, families, unite, variants
 from orchestrator.templates.document import filled
-from orchestrator.templates.excess import fault_at, too_many_skeletons
-from orchestrator.templates.slots import common_ends, cut, slots_needed
+from orchestrator.templates.excess import too_many_skeletons, too_many_slots
+from orchestrator.templates.layout import Group
+from orchestrator.templates.packing import DoesNotFit, pack
+from orchestrator.templates.piles import Pile, Spool
+from orchestrator.templates.safe_values import Place
+from orchestrator.templates.slots import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from orchestrator.templates.alternatives import Family
     from orchestrator.templates.document import Parts
-    from orchestrator.templates.faults import TooManyMailings
+    from orchestrator.templates.layout import Layout
     from orchestrator.templates.mail import Rendered, Skeleton
 
 _TAG = re.compile(r"\*\|([A-Z0-9_]+)\|\*")
-_MOST_COMBINATIONS = 2_000
-_MOST_COUNTED = 60
+MOST_SKELETONS = 2_000
+"""different texts of one run; more are given up at once"""
+UNKNOWN = "\1"
+"""a synced merge field whose content is not known: equal to no printed value"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Mailing:
     text: str
     slots: tuple[str, ...]
     """tags of the merge fields that hold this mailing's slots"""
-    recipients: Mapping[str, Mapping[str, str]]
+    recipients: Recipients
     """contact key -> tag -> value; every recipient has every slot, "" where its value is shorter"""
 
 
@@ -61,21 +69,123 @@ class MailingPlan:
         return sum(len(mailing.recipients) for mailing in self.mailings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Variable:
-    """Gaps whose values differ between recipients, all in the same way."""
+class Recipients(Mapping[str, "Mapping[str, str]"]):
+    """A mailing's recipients, read from disk as they are asked for, in the order in which they were rendered."""
 
-    column: tuple[str, ...]
-    """for each recipient, what slots have to carry"""
-    gaps: tuple[tuple[int, str, str], ...]
-    """gap, and what stands before and after the slots there"""
-    slots: int
-    field: str | None
-    """a merge field that already holds the column"""
+    def __init__(self, layout: Layout, tags: Sequence[tuple[str, ...]]) -> None:
+        """``tags``: for each variable of the layout, those of its slots."""
+        self._layout = layout
+        self._tags = tags
 
-    @property
-    def distinct(self) -> int:
-        return len(set(self.column))
+    def __len__(self) -> int:
+        return self._layout.group.pile.size
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self._layout.group.pile.rows())
+
+    def __getitem__(self, key: str) -> Mapping[str, str]:
+        for other, values in self._layout.group.pile.rows():
+            if other == key:
+                return self._fields(values)
+        raise KeyError(key)
+
+    def items(self) -> ItemsView[str, Mapping[str, str]]:
+        return _Items(self)
+
+    def rows(self) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+        """(contact key, tag -> value of its slots, tag -> value of the synced merge fields that it relies on)."""
+        held = self._layout.held
+        for key, values in self._layout.group.pile.rows():
+            yield key, self._fields(values), {tag: values[column] for tag, column in held.items()}
+
+    def _fields(self, values: Sequence[str]) -> dict[str, str]:
+        fields: dict[str, str] = {}
+        for variable, tags in zip(self._layout.variables, self._tags, strict=True):
+            value = variable.chain.of(values)
+            if len(tags) == 1:
+                fields[tags[0]] = value
+            else:
+                pieces = cut(value)
+                fields.update(zip(tags, pieces + [""] * (len(tags) - len(pieces)), strict=True))
+        return fields
+
+
+class _Items(ItemsView[str, "Mapping[str, str]"]):
+    """Read in one go, not key by key."""
+
+    _mapping: Recipients
+
+    def __iter__(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        return ((key, fields) for key, fields, _ in self._mapping.rows())
+
+
+class MailingCompiler:
+    """Takes rendered mails one after the other, and then makes the mailings."""
+
+    def __init__(self, synced: Iterable[str] = ()) -> None:
+        """``synced``: tags of merge fields that are kept up to date anyway."""
+        self._synced = tuple(synced)
+        self._spool = Spool()
+        self._piles: dict[Skeleton, Pile] = {}
+
+    def add(self, rendered: Rendered, held: Mapping[str, str]) -> None:
+        """One more mail. ``held``: what the recipient's synced merge fields are known to hold."""
+        pile = self._piles.get(rendered.skeleton)
+        if pile is None:
+            pile = self._piles[rendered.skeleton] = Pile(self._spool)
+            if len(self._piles) > MOST_SKELETONS:
+                raise too_many_skeletons(list(self._piles), MOST_SKELETONS)
+        values = rendered.values
+        if self._synced:
+            values += tuple([held.get(tag, UNKNOWN) for tag in self._synced])
+        pile.add(rendered.contact_key, values)
+
+    def plan(self, *, slots: Sequence[str], max_mailings: int) -> MailingPlan:
+        """The fewest mailings that deliver every mail exactly.
+
+        ``slots``: tags of free merge fields, such as CO_1. Raises TooManyMailings, which names the printed value or the
+        text that varies most.
+        """
+        for pile in self._piles.values():
+            pile.flush()
+        piles = sorted(self._piles.items(), key=lambda one: one[1].first_key)
+        layouts: list[Layout] = []
+        try:
+            for family in families(piles):
+                layouts += self._packed(family, len(slots), max_mailings)
+        except DoesNotFit as fault:
+            raise too_many_slots(fault.layout, fault.distinct, len(slots), max_mailings) from None
+        if len(layouts) > max_mailings:
+            raise too_many_skeletons([skeleton for skeleton, _ in piles], max_mailings)
+        layouts.sort(key=lambda layout: layout.group.pile.first_key)
+        return MailingPlan(tuple(_mailing(number, layout, slots) for number, layout in enumerate(layouts, 1)))
+
+    def _packed(self, family: Family, budget: int, most: int) -> list[Layout]:
+        """The fewest layouts for skeletons that differ in text only: as one, or apart by the run with fewest texts."""
+        if len(family) == 1:
+            return pack(self._group(*family[0]), budget, most)
+        united = unite(family, self._synced)
+        together: list[Layout] = []
+        if isinstance(united, Group):
+            with suppress(DoesNotFit):
+                together = pack(united, budget, most)
+            if len(together) == 1:
+                return together
+        apart: list[Layout] = []
+        try:
+            for part in _parted(family, united.by if isinstance(united, Apart) else None):
+                apart += self._packed(part, budget, most)
+        except DoesNotFit:
+            if together:
+                return together
+            raise
+        return min((apart, together or apart), key=len)
+
+    def _group(self, skeleton: Skeleton, pile: Pile) -> Group:
+        document = skeleton.document()
+        texts = (document.subject, document.preheader, document.html, document.text)
+        plain = tuple(place is Place.TEXT for outline in skeleton.outlines for place in outline.places)
+        return Group(skeleton, texts, skeleton.sites, plain, pile, self._synced)
 
 
 def compile_mailings(
@@ -85,27 +195,12 @@ def compile_mailings(
     synced: Mapping[str, Mapping[str, str]] | None = None,
     max_mailings: int,
 ) -> MailingPlan:
-    """The fewest mailings that deliver every mail exactly.
-
-    ``slots``: tags of free merge fields, such as CO_1. ``synced``: tag -> contact key -> value of merge fields that
-    are kept up to date anyway; a column equal to one of them needs no slot. Raises TooManyMailings, which names the
-    printed value or the text that varies most.
-    """
-    groups: dict[Skeleton, list[Rendered]] = defaultdict(list)
+    """The fewest mailings for all mails at once; ``synced``: tag -> contact key -> value. See ``MailingCompiler``."""
+    known = synced or {}
+    compiler = MailingCompiler(known)
     for one in rendered:
-        groups[one.skeleton].append(one)
-    if len(groups) > max_mailings:
-        raise too_many_skeletons(list(groups), max_mailings)
-    for members in groups.values():
-        members.sort(key=lambda member: member.contact_key)
-    mailings: list[Mailing] = []
-    for members in sorted(groups.values(), key=lambda members: members[0].contact_key):
-        parts = _parts(members, len(slots), synced or {})
-        if len(mailings) + len(parts) > max_mailings:
-            raise _too_many_parts(members, len(slots), synced or {}, len(mailings) + len(parts), max_mailings)
-        for part, variables in parts:
-            mailings.append(_mailing(len(mailings) + 1, part, variables, slots))
-    return MailingPlan(tuple(mailings))
+        compiler.add(one, {tag: values[one.contact_key] for tag, values in known.items() if one.contact_key in values})
+    return compiler.plan(slots=slots, max_mailings=max_mailings)
 
 
 def merge(source: str, fields: Mapping[str, str]) -> str:
@@ -113,122 +208,36 @@ def merge(source: str, fields: Mapping[str, str]) -> str:
     return _TAG.sub(lambda tag: fields.get(tag.group(1), tag.group()), source)
 
 
-def _parts(
-    members: list[Rendered], budget: int, synced: Mapping[str, Mapping[str, str]]
-) -> list[tuple[list[Rendered], list[_Variable]]]:
-    variables = _variables(members, synced, trimmed=False)
-    if _slots(variables) > budget:
-        variables = _variables(members, synced, trimmed=True)
-    if _slots(variables) <= budget:
-        return [(members, variables)]
-    split = _cheapest_split(variables, budget)
-    groups: dict[tuple[str, ...], list[Rendered]] = defaultdict(list)
-    for index, member in enumerate(members):
-        groups[tuple(variable.column[index] for variable in split)].append(member)
-    return [part for group in groups.values() for part in _parts(group, budget, synced)]
+def _parted(family: Family, by: tuple[int, int] | None) -> list[Family]:
+    """A family apart by one run that differs: ``by``, or the one with fewest texts. Each by itself without any."""
+    differing = variants(family)
+    if by is None and differing:
+        by = min(differing, key=lambda run: (len(set(differing[run])), run))
+    if by is None:
+        return [[one] for one in family]
+    parts: dict[str, Family] = {}
+    for one, text in zip(family, differing[by], strict=True):
+        parts.setdefault(text, []).append(one)
+    return list(parts.values())
 
 
-def _variables(members: list[Rendered], synced: Mapping[str, Mapping[str, str]], *, trimmed: bool) -> list[_Variable]:
-    held = {tuple(values.get(member.contact_key, "") for member in members): tag for tag, values in synced.items()}
-    columns: dict[tuple[str, ...], list[tuple[int, str, str]]] = defaultdict(list)
-    for gap in members[0].skeleton.document().used:
-        column = tuple([member.values[gap] for member in members])
-        distinct = set(column)
-        if len(distinct) == 1:
-            continue
-        before = after = ""
-        if trimmed and column not in held:
-            before, after = common_ends(distinct)
-            if before or after:
-                stop = -len(after) or None
-                column = tuple([value[len(before) : stop] for value in column])
-        columns[column].append((gap, before, after))
-    return [
-        _Variable(column, tuple(gaps), 0 if column in held else slots_needed(set(column)), held.get(column))
-        for column, gaps in columns.items()
-    ]
-
-
-def _slots(variables: Iterable[_Variable]) -> int:
-    return sum(variable.slots for variable in variables)
-
-
-def _cheapest_split(variables: list[_Variable], budget: int) -> tuple[_Variable, ...]:
-    """The variables by which to split: enough to fit the rest, with the fewest combinations of values."""
-    excess = _slots(variables) - budget
-    by_cost = sorted((v for v in variables if v.slots), key=lambda v: (v.distinct, v.gaps))
-    # greedy first: it always ends, and bounds the search for something better
-    chosen: list[_Variable] = []
-    for variable in by_cost:
-        if excess - _slots(chosen) <= 0:
-            break
-        chosen.append(variable)
-    best, fewest = tuple(chosen), _combinations(chosen)
-    tried = counted = 0
-    for size in range(1, len(chosen) + 1):
-        for candidate in combinations(by_cost, size):
-            tried += 1
-            if tried > _MOST_COMBINATIONS or counted > _MOST_COUNTED:
-                return best
-            # no set of variables has fewer combinations than its richest variable alone
-            if _slots(candidate) < excess or candidate[-1].distinct >= fewest:
-                continue
-            counted += 1
-            if (number := _combinations(candidate)) < fewest:
-                best, fewest = candidate, number
-    return best
-
-
-def _combinations(variables: Sequence[_Variable]) -> int:
-    return len(set(zip(*(variable.column for variable in variables), strict=True)))
-
-
-def _mailing(number: int, members: list[Rendered], variables: list[_Variable], slots: Sequence[str]) -> Mailing:
-    skeleton = members[0].skeleton
-    document = skeleton.document()
-    written: dict[int, str] = {}
-    fields: dict[str, dict[str, str]] = {member.contact_key: {} for member in members}
+def _mailing(number: int, layout: Layout, slots: Sequence[str]) -> Mailing:
     free = iter(slots)
-    used: list[str] = []
-    for variable in variables:
-        tags = [variable.field] if variable.field else [next(free) for _ in range(variable.slots)]
-        for gap, before, after in variable.gaps:
-            written[gap] = before + "".join(f"*|{tag}|*" for tag in tags) + after
-        if variable.field:
-            continue
-        used += tags
-        for member, value in zip(members, variable.column, strict=True):
-            pieces = cut(value)
-            pieces += [""] * (len(tags) - len(pieces))
-            fields[member.contact_key].update(zip(tags, pieces, strict=True))
-    values = members[0].values
+    tags = [tuple([next(free) for _ in range(variable.slots)]) for variable in layout.variables]
+    written = ["".join(f"*|{tag}|*" for tag in own) for own in tags]
 
     def text(parts: Parts) -> str:
-        return filled(parts, lambda gap: written.get(gap, values[gap]))
+        return filled(parts, written.__getitem__)
 
+    subject, preheader, html, plain = layout.texts
     return Mailing(
         number=number,
-        template=skeleton.template,
-        language=skeleton.language,
-        subject=text(document.subject),
-        preheader=None if document.preheader is None else text(document.preheader),
-        html=text(document.html),
-        text=text(document.text),
-        slots=tuple(used),
-        recipients=fields,
+        template=layout.group.skeleton.template,
+        language=layout.group.skeleton.language,
+        subject=text(subject),
+        preheader=None if preheader is None else text(preheader),
+        html=text(html),
+        text=text(plain),
+        slots=tuple(tag for own in tags for tag in own),
+        recipients=Recipients(layout, tags),
     )
-
-
-def _too_many_parts(
-    members: list[Rendered], budget: int, synced: Mapping[str, Mapping[str, str]], number: int, limit: int
-) -> TooManyMailings:
-    skeleton = members[0].skeleton
-    variables = _variables(members, synced, trimmed=True)
-    worst = max(variables, key=lambda variable: (variable.slots, variable.distinct))
-    site = skeleton.sites[worst.gaps[0][0]]
-    message = (
-        f"the mails need at least {number:,} mailings and the limit is {limit:,}: values that differ between recipients"
-        f" need {_slots(variables):,} slots and {budget:,} are free; this one has {worst.distinct:,} different values"
-    )
-    hint = "Print fewer values that differ (for example `cart.lines[:4]`), or shorter ones, or free more merge fields."
-    return fault_at(skeleton, site, message, hint)

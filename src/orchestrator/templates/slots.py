@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 SLOT_BYTES = 255
 """Mailchimp cuts longer values of text fields without a word (facts, section 8)"""
@@ -40,22 +40,31 @@ def slots_needed(values: Collection[str]) -> int:
     return max(1, *(len(cut(value)) for value in values if len(value) > _SURELY_ONE))
 
 
-def common_ends(values: Collection[str]) -> tuple[str, str]:
-    """The longest beginning and end that all ``values`` share, so that only the middle needs a slot.
+class CommonBeginning:
+    """The longest beginning that all values share and after which none goes on with a space; fed in parts."""
 
-    The middles do not begin or end with a space.
-    """
-    prefix = _common_beginning(list(values))
-    while prefix and any(value[len(prefix) : len(prefix) + 1].isspace() for value in values):
-        prefix = prefix[:-1]
-    rests = [value[len(prefix) :] for value in values]
-    suffix = _common_beginning([rest[::-1] for rest in rests])[::-1]
-    while suffix and any(rest.removesuffix(suffix)[-1:].isspace() for rest in rests):
-        suffix = suffix[1:]
-    return prefix, suffix
+    def __init__(self) -> None:
+        self._shared: str | None = None
+        self._space_follows = False
 
+    def look_at(self, values: Sequence[str]) -> None:
+        """More values, one at least."""
+        least, most = min(values), max(values)
+        if self._shared is not None:
+            least, most = min(least, self._shared), max(most, self._shared)
+        length = next((at for at, letter in enumerate(least) if letter != most[at : at + 1]), len(least))
+        follows = any(value[length : length + 1].isspace() for value in values)
+        if self._shared is None or length < len(self._shared):
+            # earlier values all go on with what they shared
+            follows = follows or (self._shared or "")[length : length + 1].isspace()
+            self._shared = least[:length]
+        else:
+            follows = follows or self._space_follows
+        self._space_follows = follows
 
-def _common_beginning(values: list[str]) -> str:
-    least, most = min(values), max(values)
-    length = next((at for at, letter in enumerate(least) if letter != most[at]), len(least))
-    return least[:length]
+    def text(self) -> str:
+        shared, follows = self._shared or "", self._space_follows
+        while shared and follows:
+            follows = shared[-1].isspace()
+            shared = shared[:-1]
+        return shared
