@@ -22,8 +22,10 @@ NAMES = sorted(path.name for path in WORKSPACES.iterdir() if path.is_dir())
 
 def report(root: Path) -> str:
     found = check(root)
-    problems = "\n".join(f"{problem}\n" for problem in found.problems)
-    return f"{problems}{len(found.problems)} problems, {found.segments} segments, {found.campaigns} campaigns\n"
+    problems = "\n".join(f"{problem}\n" for problem in sorted((*found.problems, *found.warnings)))
+    warned = f", {len(found.warnings)} warnings" if found.warnings else ""
+    counted = f"{len(found.problems)} problems{warned}, {found.segments} segments, {found.campaigns} campaigns"
+    return f"{problems}{counted}\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,7 +39,9 @@ def test_a_workspace_has_exactly_this_report(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_problem_points_into_its_file_and_says_what_to_do(name: str) -> None:
-    problems = check(WORKSPACES / name).problems
+    found = check(WORKSPACES / name)
+    problems = (*found.problems, *found.warnings)
+    assert all(problem.hint for problem in problems if problem.file.startswith("templates/"))
     assert bool(problems) != name.startswith(("sound", "custom-fields"))
     for problem in problems:
         content = (WORKSPACES / name / problem.file).read_bytes()

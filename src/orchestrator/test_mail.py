@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.campaigns.content import render, template_library
+from orchestrator.campaigns.content import render
+from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.run import TITLE_LENGTH, TITLE_PREFIX
 from orchestrator.errors import GatewayError, RejectedByProvider
 from orchestrator.gateway import CampaignDraft

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from orchestrator.campaigns.content import template_library
+from orchestrator.campaigns.library import template_library
 from orchestrator.definitions.workspace import read_workspace
 from orchestrator.sandbox.pictures import with_stand_ins
 

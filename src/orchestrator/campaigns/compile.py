@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import col
 
-from orchestrator.campaigns.content import render, template_library
+from orchestrator.campaigns.content import render
 from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
+from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.merge_fields import carriers, confirmed_values, lease, make_fields, release_outdated
 from orchestrator.campaigns.quality import stop_if_unfit
 from orchestrator.clock import to_epoch

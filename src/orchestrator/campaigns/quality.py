@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlmodel import col
+from sqlalchemy import bindparam, text
 
 from orchestrator.problems import Level
-from orchestrator.store.tables import Contact
 from orchestrator.templates.faults import TemplateError, is_line
 
 if TYPE_CHECKING:
@@ -57,7 +55,8 @@ def findings(database: Database, campaign: CampaignDefinition, gate: Gate) -> li
     names: dict[str, str] = {}
     if examples:
         with database.read() as connection:
-            rows = connection.execute(select(col(Contact.id), col(Contact.key)).where(col(Contact.id).in_(examples)))
+            wanted = text("SELECT id, key FROM contact WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
+            rows = connection.execute(wanted, {"ids": examples})
             names = {str(contact): key for contact, key in rows}
     return sorted(in_campaign(problem, campaign) for problem in gate.problems(names))
 

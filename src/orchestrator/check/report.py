@@ -14,6 +14,7 @@ from orchestrator.definitions.files import CONFIG_FILE
 from orchestrator.definitions.survey import Surveyor
 from orchestrator.definitions.toml_source import excerpt_of
 from orchestrator.definitions.values import MailchimpSettings, SegmentDefinition, Settings, Workspace
+from orchestrator.problems import Level
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Set as AbstractSet
@@ -28,7 +29,9 @@ class CheckReport:
     """What `campaigns check` says."""
 
     problems: tuple[Problem, ...]
-    """sorted by file, line and column"""
+    """errors, sorted by file, line and column"""
+    warnings: tuple[Problem, ...]
+    """what works and could be better, sorted likewise"""
     segments: int
     """files in segments/, sound or not"""
     campaigns: int
@@ -46,9 +49,14 @@ def check(root: Path, custom: Mapping[str, CustomColumn] | None = None) -> Check
     segments = {**survey.segment_drafts, **survey.segments}
     campaigns = {**survey.campaign_drafts, **survey.campaigns}
     workspace = Workspace(root, survey.settings or _any_settings(root), segments, campaigns)
-    found = inspect(workspace, custom, unreadable=files["segments"] - segments.keys(), more=files["campaigns"])
-    problems = tuple(sorted({*survey.problems, *found}))
-    return CheckReport(problems, len(files["segments"]), len(files["campaigns"]))
+    found = inspect(
+        workspace, custom, unreadable=files["segments"] - segments.keys(), more=files["campaigns"], rendered=True
+    )
+    told = sorted({*survey.problems, *found})
+    errors, warnings = (
+        tuple(problem for problem in told if (problem.level is Level.ERROR) is wanted) for wanted in (True, False)
+    )
+    return CheckReport(errors, warnings, len(files["segments"]), len(files["campaigns"]))
 
 
 def inspect(
@@ -57,9 +65,10 @@ def inspect(
     *,
     unreadable: Collection[str] = (),
     more: AbstractSet[str] = frozenset(),
+    rendered: bool = False,
 ) -> list[Problem]:
     """Problems of definitions that are sound by themselves. ``unreadable``: segments whose files are not; ``more``:
-    campaigns that have a file, readable or not.
+    campaigns that have a file, readable or not; ``rendered``: templates are tried with made-up readers, too.
     """
     from orchestrator.check.examples import example_problems  # noqa: PLC0415 -- heavy
     from orchestrator.check.fields import (  # noqa: PLC0415 -- heavy
@@ -78,7 +87,7 @@ def inspect(
     documents = Documents(workspace.root)
     problems += example_problems(workspace.segments, compiled.segments, fields, documents)
     problems += field_problems(workspace, custom, documents)
-    problems += template_problems(workspace, custom, documents)
+    problems += template_problems(workspace, custom, documents, rendered=rendered)
     return sorted(set(_with_lines(problems, workspace.root)))
 
 

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.campaigns.library import template_library
 from orchestrator.check.fields import CUSTOM
+from orchestrator.check.rendering import render_samples, without_repetition
 from orchestrator.definitions.files import template_names
 from orchestrator.segments.fields import CATALOGUE, resolve
 from orchestrator.store.mail_names import account_columns, contact_columns
-from orchestrator.templates.render import TemplateLibrary, TemplateSettings
+from orchestrator.templates.faults import is_line
+from orchestrator.templates.remedies import SYNTAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +32,17 @@ _DEFINITION = frozenset({"name", "description"})
 
 
 def template_problems(
-    workspace: Workspace, custom: Mapping[str, CustomColumn] | None, documents: Documents
+    workspace: Workspace,
+    custom: Mapping[str, CustomColumn] | None,
+    documents: Documents,
+    *,
+    rendered: bool,
 ) -> list[Problem]:
-    """Problems of every template in use, in all its languages, and of the campaigns' own lines."""
-    settings = workspace.settings
-    library = TemplateLibrary(
-        workspace.root / "templates", TemplateSettings(settings.locale, settings.currency, settings.timezone)
-    )
+    """Problems of every template in use, in all its languages, and of the campaigns' own lines.
+
+    ``rendered``: templates are rendered for made-up readers, too.
+    """
+    library = template_library(workspace)
     problems: list[Problem] = []
     there = template_names(workspace.root)
     for campaign in workspace.campaigns.values():
@@ -52,6 +59,8 @@ def template_problems(
             "vars": campaign.vars.keys(),
         }
         found = library.check(campaign.template, campaign.subject, campaign.preheader or None, known)
+        if rendered:
+            found += without_repetition(render_samples(workspace, library, campaign, custom).problems, found)
         problems += [_placed(problem, campaign, documents) for problem in found]
     return problems
 
@@ -84,10 +93,8 @@ def _placed(problem: Problem, campaign: CampaignDefinition, documents: Documents
     hint = problem.hint
     if "vars." in problem.message:
         hint = f"{hint} [vars] of {campaign.file} has the values.".strip()
-    problem = replace(
-        problem, hint=hint or "Jinja2: {{ value }}, {% if … %} … {% endif %}, {% for … %} … {% endfor %}."
-    )
-    if problem.file not in {"subject", "preheader"}:
+    problem = replace(problem, hint=hint or SYNTAX)
+    if not is_line(problem.file):
         return problem
     word = problem.excerpt[problem.column - 1 :][: problem.width] if problem.column else ""
     document = documents.get(campaign.file)

@@ -58,35 +58,34 @@ def _texts(root: Path) -> Iterator[str]:
 @shared_options
 @pass_shared
 def command(shared: Shared) -> int:
-    """Read every file of the workspace and report all problems at once, with file, line, column and a hint."""
+    """Read every file of the workspace and report all problems at once, with file, line, column and a hint.
+
+    Templates are rendered for made-up readers. Warnings stop nothing.
+    """
     from orchestrator.check import check
 
     report = check(shared.root, _custom_fields(shared.root))
     if shared.json:
         output.document(
             {
-                "problems": [
-                    {
-                        "file": problem.file,
-                        "line": problem.line,
-                        "column": problem.column,
-                        "message": problem.message,
-                        "hint": problem.hint,
-                    }
-                    for problem in report.problems
-                ],
+                "problems": [output.problem_document(problem) for problem in report.problems],
+                "warnings": [output.problem_document(problem) for problem in report.warnings],
                 "segments": report.segments,
                 "campaigns": report.campaigns,
             }
         )
         return 1 if report.problems else 0
-    for problem in report.problems:
+    for problem in sorted((*report.problems, *report.warnings)):
         output.line(str(problem))
     found = f"{report.segments} segments and {report.campaigns} campaigns"
+    warned = len(report.warnings)
     if not report.problems:
-        output.line(f"No problems in {found}.")
+        beside = f"; {warned} warning{'s' * (warned != 1)}, which stop nothing" if warned else ""
+        output.line(f"No problems in {found}{beside}.")
         return 0
     files = len({problem.file for problem in report.problems})
     number = len(report.problems)
     output.line(f"{number} problem{'s' * (number != 1)} in {files} file{'s' * (files != 1)}; {found} were read.")
+    if warned:
+        output.line(f"And {warned} warning{'s' * (warned != 1)}, which stop nothing.")
     return 1

@@ -73,7 +73,8 @@ def _serve(engine: Engine, campaign: str | None, contact: str | None, port: int,
 
 
 def _one(shared: Shared, engine: Engine, campaign: str, contact: str, out: Path | None, *, in_browser: bool) -> int:
-    from orchestrator.campaigns.content import render, template_library
+    from orchestrator.campaigns.content import render
+    from orchestrator.campaigns.library import template_library
     from orchestrator.campaigns.quality import findings
     from orchestrator.cli.names import campaign_named, contact_named
     from orchestrator.templates.quality import Gate

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.campaigns.content import render, template_library, template_settings
+from orchestrator.campaigns.content import render
 from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.library import template_library, template_settings
 from orchestrator.campaigns.quality import findings
 from orchestrator.definitions.workspace import read_workspace
 from orchestrator.errors import DefinitionError, UsageError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound
@@ -11,8 +11,10 @@ from jinja2.exceptions import TemplateNotFound
 from orchestrator.problems import Problem
 from orchestrator.templates.document import UNSUBSCRIBE
 from orchestrator.templates.environment import MARKUP_SUFFIXES
+from orchestrator.templates.expressions import constant_faults
 from orchestrator.templates.faults import TemplateError, at_line
 from orchestrator.templates.quality import ADDRESS, NO_ADDRESS, NO_UNSUBSCRIBE
+from orchestrator.templates.remedies import remedy
 from orchestrator.templates.sources import all_sources
 
 if TYPE_CHECKING:
@@ -53,72 +55,77 @@ def check_template(
             return [first]
         return [Problem(first.file, 0, 0, f'the template "{template}" has no fallback language', hint)]
     lines = {"subject": subject} | ({} if preheader is None else {"preheader": preheader})
-    problems = _line_problems(library, lines, known)
-    for file in library.files.variants(template):
-        problems += _file_problems(library, file, known)
+    environment = library.environment(library.settings.locale)
+    files = library.files.variants(template)
+    sources = all_sources(environment, files) | lines
+    problems = _uncompilable(library, lines)
+    for file in files:
+        problems += _file_problems(library, file)
+    problems += _missing_includes(library, sources)
+    for fault in constant_faults(environment, sources):
+        problems.append(_at(library, sources, fault.file, fault.line, fault.message, fault.hint))
+    for use in library.names_read.unknown_uses(sources, known):
+        hint = f"Did you mean {use.suggestion}?" if use.suggestion else ""
+        problems.append(_at(library, sources, use.file, use.line, f"{use.word} does not exist", hint, use.word))
     return sorted(set(problems))
 
 
-def _line_problems(
-    library: TemplateLibrary, lines: Mapping[str, str], known: Mapping[str, AbstractSet[str]]
-) -> list[Problem]:
-    environment = library.checking
+def _uncompilable(library: TemplateLibrary, lines: Mapping[str, str]) -> list[Problem]:
     problems: list[Problem] = []
     for name, source in lines.items():
         try:
-            environment.compile(source, name, name)
-        except JinjaError as error:
+            library.environment(library.settings.locale).compile(source, name, name)
+        except (JinjaError, RecursionError, SyntaxError) as error:
             problems += library.fault(error, lines).problems
-    for use in library.names_read.unknown_uses(lines, known):
-        problems.append(_unknown(library, use.file, use.line, use.word, use.suggestion, lines))
     return problems
 
 
-def _file_problems(library: TemplateLibrary, file: str, known: Mapping[str, AbstractSet[str]]) -> list[Problem]:
-    environment = library.checking
-    sources = all_sources(environment, [file])
+def _file_problems(library: TemplateLibrary, file: str) -> list[Problem]:
+    sources = all_sources(library.environment(library.settings.locale), [file])
     problems: list[Problem] = []
+    # compiled as it will be rendered
+    environment = library.environment(library.files.language_of(file) or library.settings.locale)
     for name in sources:
         try:
             environment.get_template(name)
         except TemplateNotFound:
             continue
-        except JinjaError as error:
+        except (JinjaError, RecursionError, SyntaxError) as error:
             problems += library.fault(error, {}).problems
-    problems += _missing_includes(library, sources)
-    for use in library.names_read.unknown_uses(sources, known):
-        problems.append(_unknown(library, use.file, use.line, use.word, use.suggestion, {}))
     if not file.endswith(MARKUP_SUFFIXES):
         return problems
     everything = "".join(sources.values())
-    folder = library.folder.name
     if UNSUBSCRIBE not in everything:
-        problems += at_line(file, 0, *NO_UNSUBSCRIBE, library.source_of, folder).problems
+        problems.append(_at(library, sources, file, 0, *NO_UNSUBSCRIBE))
     if not ADDRESS.search(everything):
-        problems += at_line(file, 0, *NO_ADDRESS, library.source_of, folder).problems
+        problems.append(_at(library, sources, file, 0, *NO_ADDRESS))
     if file.endswith(".mjml"):
         problems += _unknown_elements(library, sources)
-    if not problems:
-        problems += _compile_problems(library, file)
     return problems
 
 
-def _missing_includes(library: TemplateLibrary, sources: Mapping[str, str]) -> list[Problem]:
-    environment = library.checking
-    problems: list[Problem] = []
+def _at(  # a problem and its place
+    library: TemplateLibrary,
+    sources: Mapping[str, str],
+    file: str,
+    line: int,
+    message: str,
+    hint: str,
+    word: str = "",
+) -> Problem:
+    return at_line(file, line, message, hint, lambda name: sources.get(name, ""), library.folder.name, word).problems[0]
+
+
+def _missing_includes(library: TemplateLibrary, sources: Mapping[str, str]) -> Iterator[Problem]:
+    loader = library.environment(library.settings.locale).loader
+    assert loader is not None
     for name, source in sources.items():
         for line, text in enumerate(source.splitlines(), 1):
             for wanted in _REFERENCE.findall(text):
                 try:
-                    environment.get_template(wanted)
-                except TemplateNotFound:
-                    message = f'the template file "{wanted}" does not exist'
-                    hint = "File names are relative to the templates folder."
-                    fault = at_line(name, line, message, hint, library.source_of, library.folder.name, wanted)
-                    problems += fault.problems
-                except JinjaError:
-                    continue
-    return problems
+                    loader.get_source(library.environment(library.settings.locale), wanted)
+                except TemplateNotFound as error:
+                    yield _at(library, sources, name, line, *remedy(error), wanted)
 
 
 def _unknown_elements(library: TemplateLibrary, sources: Mapping[str, str]) -> Iterator[Problem]:
@@ -131,63 +138,4 @@ def _unknown_elements(library: TemplateLibrary, sources: Mapping[str, str]) -> I
                     message, hint = f"MJML has no element {tag}", "It would be left out of the mail."
                 else:
                     continue
-                fault = at_line(name, line, message, hint, library.source_of, library.folder.name, tag)
-                yield fault.problems[0]
-
-
-def _compile_problems(library: TemplateLibrary, file: str) -> tuple[Problem, ...]:
-    """Compile the template once with stand-in values. What they cannot render is left to real contacts."""
-    sample = library.sample(file, {name: Sample() for name in _ROOTS})
-    return () if sample is None else sample.problems
-
-
-_ROOTS = ("contact", "account", "cart", "orders", "segment", "campaign", "vars", "now")
-
-
-def _unknown(
-    library: TemplateLibrary, file: str, line: int, word: str, suggestion: str, lines: Mapping[str, str]
-) -> Problem:
-    hint = f"Did you mean {suggestion}?" if suggestion else ""
-    return at_line(
-        file,
-        line,
-        f"{word} does not exist",
-        hint,
-        lambda name: lines.get(name) or library.source_of(name),
-        library.folder.name,
-        word,
-    ).problems[0]
-
-
-class Sample:
-    """Stands for any value: a list of one, a text, a number, a mapping."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, _: Any) -> Any:
-        return self
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        return self
-
-    def __iter__(self) -> Iterator[Any]:
-        yield self
-
-    def __len__(self) -> int:
-        return 1
-
-    def __str__(self) -> str:
-        return "sample"
-
-    def __add__(self, other: Any) -> Any:
-        return self
-
-    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __mod__ = __add__
-
-    def __lt__(self, other: Any) -> bool:
-        return False
-
-    __gt__ = __le__ = __ge__ = __lt__
+                yield _at(library, sources, name, line, message, hint, tag)

@@ -22,12 +22,13 @@ from orchestrator.templates.pieces import PieceContext, concat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2 import Environment, Template
+    from jinja2 import Environment, Template, nodes
     from jinja2.runtime import Undefined
 
     from orchestrator.templates.formats import Formats
 
 MARKUP_SUFFIXES = (".mjml", ".html")
+_MOST_TREES = 500
 
 
 class StrictName(StrictUndefined):
@@ -83,8 +84,18 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         }
         self.filters |= {name: work.bounded_filter(name, self.filters[name]) for name in work.BOUNDED_FILTERS}
         self.globals |= {"days": _days, "hours": _hours}
+        self._trees: dict[tuple[str, str | None], nodes.Template] = {}
         # a mail must be the same each time it is rendered
         del self.filters["random"], self.globals["lipsum"]
+
+    def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
+        """The tree of a template, to be read only; the same text is parsed once."""
+        tree = self._trees.get((source, name))
+        if tree is None:
+            if len(self._trees) > _MOST_TREES:
+                self._trees.clear()
+            tree = self._trees[(source, name)] = super().parse(source, name, filename)
+        return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A mapping's own keys come before Python's methods: ``cart.items`` may be a column."""
@@ -110,22 +121,6 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         """A template; asked for while a mail is rendered, it is a step of it."""
         work.step()
         return super().get_template(name, parent, globals)
-
-
-class CheckEnvironment(TemplateEnvironment):
-    """For looking at templates, not for mails: each text is read once, and filters of the language take anything."""
-
-    def __init__(self, folder: Path, formats: Formats) -> None:
-        super().__init__(folder, formats)
-        self.filters |= dict.fromkeys(("money", "number", "date", "datetime", "utm"), _as_it_is)
-        self._trees: dict[tuple[str | None, str], nodes.Template] = {}
-
-    def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
-        """The tree of a text, to be read. What is compiled is parsed for itself, because compiling changes a tree."""
-        known = self._trees.get((name, source))
-        if known is None:
-            known = self._trees[(name, source)] = super().parse(source, name, filename)
-        return known
 
 
 class ConfinedLoader(FileSystemLoader):
@@ -159,10 +154,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _is_markup(name: str | None) -> bool:
     return name is not None and name.endswith(MARKUP_SUFFIXES)
-
-
-def _as_it_is(value: Any, *_: Any, **__: Any) -> str:
-    return str(value)
 
 
 def _nothing_for_none(value: Any) -> Any:

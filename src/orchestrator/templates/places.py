@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.templates.sources import all_sources
@@ -29,11 +30,16 @@ class Places:
 
     def __init__(self, skeleton: Skeleton) -> None:
         self._file = skeleton.template
-        environment = skeleton.library.environment(skeleton.language)
-        sources = all_sources(environment, [skeleton.template])
-        names = [skeleton.template, *sorted(sources.keys() - {skeleton.template})]
-        self._lines = {name: sources.get(name, "").splitlines() for name in names}
+        self._skeleton = skeleton
         self._sites = skeleton.sites
+
+    @cached_property
+    def _lines(self) -> dict[str, list[str]]:
+        """Files are read when something was found."""
+        skeleton = self._skeleton
+        sources = all_sources(skeleton.library.environment(skeleton.library.settings.locale), [skeleton.template])
+        names = [skeleton.template, *sorted(sources.keys() - {skeleton.template})]
+        return {name: sources.get(name, "").splitlines() for name in names}
 
     def of_gap(self, gap: int) -> PlaceInFile:
         """Where a value is printed."""

@@ -22,7 +22,7 @@ from orchestrator.templates.places import PlaceInFile, Places
 from orchestrator.templates.tags import TAG, UNRENDERED, unknown_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orchestrator.templates.document import Document, Parts
     from orchestrator.templates.mail import Rendered, Skeleton
@@ -81,8 +81,8 @@ class Gate:
     """Looks at the mails of a run, one after the other."""
 
     recipients: int = 0
-    links: set[str] = field(default_factory=set)
-    """every address that was seen, those of images too"""
+    fixed_links: set[str] = field(default_factory=set)
+    """every address that is the same for all, those of images too"""
     _watched: dict[Skeleton, _Watched] = field(default_factory=dict)
     _found: dict[Finding, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     _skeletons: list[Skeleton] = field(default_factory=list)
@@ -112,14 +112,21 @@ class Gate:
         for finding, seen in self._found.items():
             yield finding, seen.recipients, seen.example
 
-    def problems(self, name_of: dict[str, str] | None = None) -> list[Problem]:
-        """The findings with the lines of their files, sorted. ``name_of``: how people call a contact, by its key."""
-        found = [self._problem(*one, name_of or {}) for one in self.findings()]
+    def problems(self, name_of: Mapping[str, str] | None = None, *, said_of: str | None = None) -> list[Problem]:
+        """The findings with the lines of their files, sorted. ``name_of``: how people call a contact, by its key.
+
+        ``said_of``: what each finding is said of, instead of its recipients; may be empty.
+        """
+        found = [self._problem(*one, name_of or {}, said_of) for one in self.findings()]
         return sorted(set(found))
 
-    def _problem(self, finding: Finding, recipients: int, example: str, name_of: dict[str, str]) -> Problem:
+    def _problem(
+        self, finding: Finding, recipients: int, example: str, name_of: Mapping[str, str], said_of: str | None
+    ) -> Problem:
         message = finding.message
-        if recipients:
+        if said_of is not None:
+            message = f"{message} for {said_of}" if said_of and recipients else message
+        elif recipients:
             who = f"for contact {name_of.get(example, example)}" if example else ""
             if recipients > 1:
                 who = f"for {recipients:,} recipients, {who.removeprefix('for ')} among them"
@@ -154,7 +161,7 @@ class Gate:
                 addresses.append((parts, image, place))
                 continue
             address = filled(parts, str)
-            self.links.add(address)
+            self.fixed_links.add(address)
             fault = address_fault(address, image=image)
             if fault is not None and not UNRENDERED.search(address):  # that is said already
                 self._found[Finding(place, Level.ERROR, *fault)]
@@ -176,7 +183,6 @@ class Gate:
             yield Finding(PlaceInFile("subject", 1, ""), Level.WARNING, message, hint)
         for parts, image, place in watched.addresses:
             address = filled(parts, value)
-            self.links.add(address)
             fault = address_fault(address, image=image)
             if fault is not None:
                 yield Finding(place, Level.ERROR, *fault)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import InvalidOperation
 
-from jinja2 import TemplateNotFound, TemplatesNotFound, UndefinedError
+from jinja2 import TemplateNotFound, TemplatesNotFound
 from jinja2.exceptions import FilterArgumentError, SecurityError
 
 from orchestrator.templates.work import TooMuchWork
@@ -49,10 +49,6 @@ def _of_a_value(error: Exception) -> tuple[str, str]:
     text = str(error) or type(error).__name__
     if isinstance(error, FilterArgumentError):
         return text, _USE.get(text.partition(":")[0], _LOOK)
-    if isinstance(error, UndefinedError):
-        if text.startswith("there is no element"):
-            return text, "The list is shorter for this reader. Test it first: {% if LIST %} … {% endif %}."
-        return text, _LOOK
     if isinstance(error, (ZeroDivisionError, InvalidOperation)):
         return "division by zero", "Test the divisor first: {{ a / b if b else '' }}."
     if isinstance(error, TypeError):

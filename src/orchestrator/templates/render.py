@@ -16,7 +16,7 @@ from jinja2 import Template
 
 from orchestrator.templates.checks import check_template
 from orchestrator.templates.document import CompileFailed, Document, compile_document
-from orchestrator.templates.environment import MARKUP_SUFFIXES, CheckEnvironment, TemplateEnvironment
+from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironment
 from orchestrator.templates.faults import TemplateError, at_line, located
 from orchestrator.templates.formats import Formats, locale_of
 from orchestrator.templates.links import ACTIVE, Utm
@@ -131,33 +131,10 @@ class TemplateLibrary:
         """Every problem of a template, a subject and a preheader (see ``checks.check_template``)."""
         return check_template(self, template, subject, preheader, known)
 
-    def sample(self, file: str, context: Mapping[str, Any]) -> TemplateError | None:
-        """Why a file does not compile with stand-in values; None where it does, or where they do not fit it."""
-        environment = self.checking
-        try:
-            with counted_work() as work:
-                source, _ = self._read(environment.get_template(file), {**environment.globals, **context}, work)
-        except Exception:  # noqa: BLE001  # a template may ask for more than a stand-in can do
-            return None
-        language = self.settings.locale
-        nothing = Outline(("",), (), (), ())
-        variant = Variant(file, language, language)
-        try:
-            self._skeleton(variant, (nothing, None, source, None), Utm()).document()
-        except TemplateError as error:
-            return error
-        return None
-
-    @cached_property
-    def checking(self) -> CheckEnvironment:
-        """The Jinja2 environment in which templates are checked."""
-        locale = locale_of(self.settings.locale) or Locale("en")
-        return CheckEnvironment(self.folder, Formats(locale, self.settings.currency, self.settings.timezone))
-
     @cached_property
     def names_read(self) -> NameReader:
         """What the templates say of names."""
-        return NameReader(self.checking)
+        return NameReader(self.environment(self.settings.locale))
 
     def environment(self, language: str) -> TemplateEnvironment:
         """The Jinja2 environment whose filters write ``language``."""

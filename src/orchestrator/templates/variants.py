@@ -67,6 +67,16 @@ class TemplateFolder:
             if name.startswith(f"{template}.") and name.endswith(suffixes) and name.count(".") <= 2
         )
 
+    def languages(self, template: str) -> list[str]:
+        """Languages for which a template has a file of its own, sorted."""
+        names = [name for name in self.variants(template) if name.endswith(MARKUP_SUFFIXES)]
+        return sorted({self.language_of(name) for name in names} - {""})
+
+    @staticmethod
+    def language_of(file: str) -> str:
+        """The language in a file's name; "" where it has none."""
+        return ".".join(file.split(".")[1:-1])
+
     def _names_by_lower_case(self) -> dict[str, str]:
         """Names of the folder's files by lower-case name, read again when the folder changed."""
         try:

@@ -1,0 +1,137 @@
+"""What can be told of a template's expressions without a reader: faults of constants, and values it asks about."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Template, TemplateSyntaxError, nodes
+
+from orchestrator.templates.remedies import remedy
+from orchestrator.templates.work import counted_work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from jinja2 import Environment
+
+_MOST_VALUES = 8
+_ROOTS = {"contact", "account"}
+_EXPRESSIONS = (nodes.BinExpr, nodes.UnaryExpr, nodes.Compare, nodes.Filter, nodes.Test, nodes.Concat, nodes.Getattr)
+
+
+class ExpressionFault(NamedTuple):
+    """An expression that fails whoever reads the mail."""
+
+    file: str
+    line: int
+    message: str
+    hint: str
+
+
+def constant_faults(environment: Environment, sources: Mapping[str, str]) -> list[ExpressionFault]:
+    """Expressions without names that fail (``1/0``), and filters given what they do not take, also in dead branches."""
+    found: list[ExpressionFault] = []
+    for file, tree in _trees(environment, sources):
+        for node in _outermost_constants(tree):
+            error = _evaluation_error(environment, node)
+            if error is not None:
+                found.append(ExpressionFault(file, node.lineno, *remedy(error)))
+        for node in tree.find_all(nodes.Filter):
+            refused = _argument_error(environment.filters.get(node.name), node)
+            if refused is not None:
+                found.append(ExpressionFault(file, node.lineno, *remedy(TypeError(f"{node.name}() {refused}"))))
+    return sorted(set(found))
+
+
+def values_asked(environment: Environment, sources: Mapping[str, str]) -> dict[str, list[Any]]:
+    """``contact.NAME`` and ``account.NAME`` -> values that templates compare it with, or look up by it."""
+    asked: dict[str, dict[Any, None]] = defaultdict(dict)
+    for _, tree in _trees(environment, sources):
+        keys = {key for table in tree.find_all(nodes.Dict) for key in _texts(pair.key for pair in table.items)}
+        for node in tree.find_all(nodes.Compare):
+            sides = [(node.expr, "in"), *((operand.expr, operand.op) for operand in node.ops)]
+            constants = [value for side, operator in sides for value in _constants(side, operator)]
+            for side, _ in sides:
+                if path := _path(side):
+                    asked[path].update(dict.fromkeys(constants or sorted(keys)))
+        for item in tree.find_all(nodes.Getitem):
+            if path := _path(item.arg):
+                asked[path].update(dict.fromkeys(sorted(keys)))
+    return {path: list(values)[:_MOST_VALUES] for path, values in sorted(asked.items()) if values}
+
+
+def _trees(environment: Environment, sources: Mapping[str, str]) -> Iterator[tuple[str, nodes.Template]]:
+    for file, source in sources.items():
+        try:
+            yield file, environment.parse(source, file)
+        except (TemplateSyntaxError, RecursionError):
+            continue
+
+
+def _outermost_constants(node: nodes.Node) -> Iterator[nodes.Expr]:
+    for child in node.iter_child_nodes():
+        # {% filter %} blocks have nothing before the bar
+        is_whole = getattr(child, "node", child) is not None
+        if is_whole and isinstance(child, _EXPRESSIONS) and not any(child.find_all((nodes.Name, nodes.Call))):
+            yield child
+        else:
+            yield from _outermost_constants(child)
+
+
+def _evaluation_error(environment: Environment, node: nodes.Expr) -> Exception | None:
+    tree = nodes.Template([nodes.Output([node], lineno=node.lineno)], lineno=1)
+    tree.set_environment(environment)
+    try:
+        template = Template.from_code(environment, environment.compile(tree), {})
+        with counted_work():
+            for chunk in template.root_render_func(template.new_context()):
+                printed: Any = chunk  # compiled templates yield pairs of value and place
+                str(printed[0] if isinstance(printed, tuple) else printed)
+    except TemplateSyntaxError:  # an unknown filter; it is reported as such
+        return None
+    except Exception as error:  # noqa: BLE001  # whatever an expression raises is its fault
+        return error
+    return None
+
+
+def _argument_error(function: Callable[..., Any] | None, node: nodes.Filter) -> str | None:
+    if function is None or node.dyn_args is not None or node.dyn_kwargs is not None:
+        return None
+    first = 1 if hasattr(function, "jinja_pass_arg") else 0
+    try:
+        inspect.signature(function).bind(
+            *[None] * (first + 1 + len(node.args)), **{str(one.key): None for one in node.kwargs}
+        )
+    except TypeError as error:
+        text = str(error)
+        return text if text.startswith(("got ", "missing ")) else f"got {text}"
+    except ValueError:  # no signature
+        return None
+    return None
+
+
+def _path(node: nodes.Node) -> str | None:
+    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name in _ROOTS:
+        return f"{node.node.name}.{node.attr}"
+    return None
+
+
+def _constants(node: nodes.Node, operator: str) -> list[Any]:
+    """What a side of a comparison may be equal to; beside a boundary the values on both sides of it."""
+    if isinstance(node, nodes.Const):
+        if isinstance(node.value, bool) or node.value is None:
+            return []
+        if isinstance(node.value, int | float) and operator in {"lt", "lteq", "gt", "gteq"}:
+            return [node.value - 1, node.value, node.value + 1]
+        return [node.value]
+    if isinstance(node, nodes.List | nodes.Tuple):
+        return [item.value for item in node.items if isinstance(item, nodes.Const)]
+    if isinstance(node, nodes.Dict):
+        return _texts(pair.key for pair in node.items)
+    return []
+
+
+def _texts(keys: Iterable[nodes.Node]) -> list[str]:
+    return [key.value for key in keys if isinstance(key, nodes.Const) and isinstance(key.value, str)]
