@@ -38,7 +38,7 @@ def test_each_clause_shows_its_value_and_whether_it_holds(database: Database) ->
     )
 
 
-def test_a_clause_of_several_fields_shows_all_of_them(database: Database) -> None:
+def test_a_clause_of_several_fields_shows_all_of_them_and_each_side(database: Database) -> None:
     shop = Shop()
     shop.contact(role="buyer", lead_score=2.5)
     shop.write(database)
@@ -49,18 +49,49 @@ def test_a_clause_of_several_fields_shows_all_of_them(database: Database) -> Non
         (2.5, True),
         (None, True),
     ]
+    assert found.clauses[0].parts == (
+        Clause("role = 'buyer'", "buyer", result=True),
+        Clause("lead_score > 5", 2.5, result=False),
+    )
+    assert [part.source for part in found.clauses[0].parts] == ["contacts.role", "contacts.lead_score"]
+    assert found.clauses[1:] == (
+        Clause("not lead_score > 5", 2.5, result=True),
+        Clause("true", None, result=True),
+    )
 
 
-def test_another_segment_is_a_clause_with_its_membership(database: Database) -> None:
+def test_another_segment_is_a_clause_with_its_membership_and_its_own_clauses(database: Database) -> None:
     shop = Shop()
-    shop.contact()
+    shop.contact(role="buyer")
     shop.write(database)
     found = explained(
-        database, "C1", rest="not in_segment('hot') and in_segment('any')", hot="lead_score > 5", any="true"
+        database,
+        "C1",
+        rest="not in_segment('hot') and in_segment('any')",
+        hot="lead_score > 5 and role = 'buyer'",
+        any="in_segment('all')",
+        all="true",
     )
     assert found.member
-    assert [clause.text for clause in found.clauses] == ["not in_segment('hot')", "in_segment('any')"]
-    assert [clause.value for clause in found.clauses] == [None, True] or found.clauses[1].value is True
+    hot = (Clause("lead_score > 5", None, result=None), Clause("role = 'buyer'", "buyer", result=True))
+    every = Clause("in_segment('all')", True, True, (Clause("true", None, result=True),))
+    assert found.clauses == (
+        Clause("not in_segment('hot')", False, True, hot),
+        Clause("in_segment('any')", True, True, (every,)),
+    )
+
+
+def test_a_negated_group_is_taken_apart(database: Database) -> None:
+    shop = Shop()
+    shop.contact(role="buyer")
+    shop.write(database)
+    (clause,) = explained(database, "C1", s="not (role = 'buyer' and (lead_score > 5 or lead_score < 1))").clauses
+    assert (clause.text, clause.result) == ("not (role = 'buyer' and (lead_score > 5 or lead_score < 1))", None)
+    assert [(part.text, part.result) for part in clause.parts] == [
+        ("role = 'buyer'", True),
+        ("lead_score > 5 or lead_score < 1", None),
+    ]
+    assert [part.result for part in clause.parts[1].parts] == [None, None]
 
 
 def test_a_contact_that_was_not_there_yet_cannot_be_explained(database: Database) -> None:

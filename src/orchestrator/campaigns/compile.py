@@ -113,8 +113,11 @@ def compile_run(
     fingerprint = library.fingerprint(campaign.template)
     with database.write() as connection:
         lease(connection, run.id, tags)
-        _store(connection, run.id, plan, now)
-        store.set_run(connection, run, definition={**run.definition, "template_fingerprint": fingerprint})
+        first = _store(connection, run.id, plan, now)
+        # by mailing: who waits for open hours may get what was edited meanwhile
+        texts: Any = run.definition.get("texts", [])
+        used = {"mailing": first, "campaign": campaign.fingerprint, "template": fingerprint}
+        store.set_run(connection, run, definition={**run.definition, "texts": [*texts, used]})
     return len(plan.mailings)
 
 
@@ -147,9 +150,10 @@ def _decide_again(
     store.set_facts(connection, run.id, rows)
 
 
-def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -> None:
-    first = connection.scalar(select(func.coalesce(func.max(col(Mailing.number)), 0)).where(col(Mailing.run) == run))
-    for number, mailing in enumerate(plan.mailings, start=(first or 0) + 1):
+def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -> int:
+    """Returns the number of the first one."""
+    last = connection.scalar(select(func.coalesce(func.max(col(Mailing.number)), 0)).where(col(Mailing.run) == run))
+    for number, mailing in enumerate(plan.mailings, start=(last or 0) + 1):
         key = connection.execute(
             insert(Mailing).values(
                 run=run,
@@ -167,6 +171,7 @@ def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -
         ).inserted_primary_key
         assert key is not None
         _assign(connection, run, key[0], mailing.recipients)
+    return (last or 0) + 1
 
 
 def _assign(connection: Connection, run: int, mailing: int, recipients: Recipients) -> None:

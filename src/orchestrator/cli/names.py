@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.store.run_list import RunLine
 
 
+LOOKED_AT = 5000
+"""names that may be compared with a misspelled one"""
+
+
 class Person(NamedTuple):
     """A contact that was named."""
 
@@ -68,8 +72,23 @@ def contact_named(connection: Connection, name: str) -> Person:
             raise UsageError(
                 f"This person was forgotten on {from_epoch(erased.at):%Y-%m-%d}: nothing of them is held any more."
             )
-        raise UsageError(f'There is no contact with the id or address "{name}". Is it imported?')
+        near = _near_contact(connection, name.strip())
+        hint = f"Did you mean {near}?" if near else "Is it imported?"
+        raise UsageError(f'There is no contact with the id or address "{name}". {hint}')
     return Person(*rows[-1])
+
+
+def _near_contact(connection: Connection, name: str) -> str | None:
+    """The id or address that is most like it, of those that begin alike."""
+    column = "email_key" if "@" in name else "key"
+    beginning = name[: max(1, len(name) // 4)].lower()
+    query = text(
+        f"SELECT {column} FROM contact WHERE lower(substr({column}, 1, :length)) = :beginning "
+        f"ORDER BY abs(length({column}) - :wanted), {column} LIMIT {LOOKED_AT}"
+    )
+    found = connection.scalars(query, {"length": len(beginning), "beginning": beginning, "wanted": len(name)})
+    near = {one.lower(): one for one in found}
+    return next((near[one] for one in get_close_matches(name.lower(), near, 1, 0.5)), None)
 
 
 def run_named(connection: Connection, name: str) -> RunLine:

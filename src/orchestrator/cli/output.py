@@ -42,10 +42,18 @@ def warning(text: str) -> None:
     click.secho(text, fg="yellow", err=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-    """Aligned columns; ``right`` names the columns of figures. Plain text, so that it pastes and greps well."""
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = (), open_ended: bool = False
+) -> None:
+    """Aligned columns; ``right`` names the columns of figures. Plain text, so that it pastes and greps well.
+
+    ``open_ended``: a cell with nothing to the right of it may be longer than its column.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max([len(heading), *(len(row[index]) for row in cells)]) for index, heading in enumerate(headings)]
+    widths = [
+        max([len(heading), *(len(row[index]) for row in cells if not open_ended or any(row[index + 1 :]))])
+        for index, heading in enumerate(headings)
+    ]
 
     def shown(row: Sequence[str]) -> str:
         parts = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -77,11 +76,15 @@ def members(shared: Shared, name: str) -> int:
 @pass_shared
 def explain(shared: Shared, name: str, contact: str) -> int:
     """Clause by clause, with the values, why CONTACT (id or address) is in the segment NAME or not."""
+    from orchestrator.cli import clauses
     from orchestrator.cli.names import contact_named, segment_named
+    from orchestrator.clock import from_epoch
     from orchestrator.segments.explain import explain as explain_segment
+    from orchestrator.segments.standing import standing
 
     engine = shared.engine()
     segment_named(engine, name)
+    now = engine.clock.now()
     with engine.database.read() as connection:
         person = contact_named(connection, contact)
         found = explain_segment(
@@ -90,16 +93,29 @@ def explain(shared: Shared, name: str, contact: str) -> int:
             engine.workspace.segments,
             name,
             person.key,
-            now=engine.clock.now(),
+            now=now,
         )
+        recorded = standing(connection, name, person.id)
     if shared.json:
-        clauses = [{"clause": one.text, "value": one.value, "result": one.result} for one in found.clauses]
-        output.document({"segment": name, "contact_id": person.key, "member": found.member, "clauses": clauses})
+        output.document(
+            {
+                "segment": name,
+                "contact_id": person.key,
+                "now": output.moment(now),
+                "member": found.member,
+                "recorded": None if recorded is None else recorded.member,
+                "recomputed_at": None if recorded is None else output.moment(recorded.computed_at),
+                "clauses": clauses.as_json(found.clauses),
+            }
+        )
         return 0
     output.line(f"{person.key} is {'in' if found.member else 'not in'} {name}.")
-    words = {True: "true", False: "false", None: "unknown"}
-    rows = [(one.text, _value(one.value), words[one.result]) for one in found.clauses]
-    output.table(("clause", "value", "result"), rows)
+    clauses.show(found.clauses)
+    if recorded is not None and recorded.member is not found.member:
+        moment = from_epoch(recorded.computed_at).astimezone(engine.settings.timezone)
+        why = f"it is held back, {recorded.held}" if recorded.held else "the data or the file changed since"
+        state = "is still in" if recorded.member else "is not in yet"
+        output.note(f"By the last recompute ({moment:%Y-%m-%d %H:%M}) {person.key} {state}: {why}.")
     return 0
 
 
@@ -164,18 +180,6 @@ def _review_json(one: Review) -> dict[str, object]:
         "review_by": None if one.review_by is None else one.review_by.isoformat(),
         "overdue": one.overdue,
     }
-
-
-def _value(value: object) -> str:
-    match value:
-        case None:
-            return "unknown"
-        case bool():
-            return "yes" if value else "no"
-        case Mapping():
-            return ", ".join(f"{name} = {_value(one)}" for name, one in value.items())
-        case _:
-            return str(value)
 
 
 def _waiting(who: str) -> None:

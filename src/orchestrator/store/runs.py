@@ -285,18 +285,6 @@ def addressees(connection: Connection, mailing: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.order_by(col(Send.contact)))}
 
 
-def latest_send(connection: Connection, campaign: str, contact: int) -> dict[str, Any] | None:
-    """The newest decision of a campaign about a contact."""
-    query = text(
-        "SELECT r.name AS run, r.scheduled_for, r.state, s.decision, s.reason, s.decided_at, s.sent_at, s.bounce, "
-        "s.entered_at, s.not_before, s.slots, m.remote_campaign AS mailchimp_id, m.subject FROM send s "
-        "JOIN run r ON r.id = s.run LEFT JOIN mailing m ON m.id = s.mailing "
-        "WHERE s.campaign = :campaign AND s.contact = :contact ORDER BY r.scheduled_for DESC, r.id DESC LIMIT 1"
-    )
-    row = connection.execute(query, {"campaign": campaign, "contact": contact}).mappings().first()
-    return dict(row) if row is not None else None
-
-
 # -- mailings
 
 
