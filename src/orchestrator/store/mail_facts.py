@@ -49,7 +49,8 @@ def account_rows(connection: Connection, accounts: Sequence[int]) -> dict[int, d
 
 
 def _rows(connection: Connection, table: str, columns: Sequence[str], ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-    marks = ", ".join(str(int(one)) for one in ids)
+    # contacts without an account ask for none, and PostgreSQL knows no empty list
+    marks = ", ".join(str(int(one)) for one in ids) or "NULL"
     query = text(f"SELECT id, {', '.join(columns)}, extra FROM {table} WHERE id IN ({marks})")
     for row in connection.execute(query).mappings():
         values = dict(row)
