@@ -67,6 +67,7 @@ def test_a_second_daemon_stands_by_and_takes_over_from_a_killed_one(world: World
     assert world.receivers() == EVERYBODY
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_leader_killed_in_the_middle_of_a_send_is_succeeded_without_a_repetition(world: World, start: Start) -> None:
     first = start("daemon")
     killed = meanwhile(world, "POST", "/actions/send", first, signal.SIGKILL)
