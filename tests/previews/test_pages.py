@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from html import unescape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(shop: World) -> Iterator[str]:
     """A preview server as a person starts it."""
     command = [sys.executable, "-m", "orchestrator", "-C", str(shop.root), "preview", "--port", "0"]
@@ -176,3 +177,33 @@ def test_pictures_of_the_reserved_domain_are_drawn_and_others_kept() -> None:
     shown = in_colors('<img alt="a" src="https://shop.example/a.png"><img src="https://shop.com/b.png">', dark=False)
     assert 'src="data:image/svg+xml,' in shown
     assert "https://shop.com/b.png" in shown
+
+
+def test_every_mailing_is_written_as_its_first_recipient_gets_it(shop: World, tmp_path: Path) -> None:
+    shop.template(
+        "loud", BODY.replace("Dear", "{% if contact.first_name == 'Bo' %}<b>DEAR</b>{% else %}Dear{% endif %}")
+    )
+    shop.campaign("loud", "all", "loud", "Hi")
+    found = shop.ok("preview", "loud", "--all", "--out", str(tmp_path / "all"), "--json", now=MONDAY).json
+    assert [(one["contact_id"], one["recipients"]) for one in found["mailings"]] == [("c1", 2), ("c2", 1)]
+    for one in found["mailings"]:
+        told = shop.ok("preview", "loud", "--contact", one["contact_id"], "--json", now=MONDAY).json
+        assert Path(one["html"]).read_text(encoding="utf-8") == told["html"]
+        assert told["text"] in Path(one["text"]).read_text(encoding="utf-8")
+    index = (tmp_path / "all" / "index.html").read_text(encoding="utf-8")
+    assert "2 mailings for 3 recipients" in index
+    assert all(Path(one["html"]).name in index for one in found["mailings"])
+    (shop.root / "campaigns" / "loud.toml").unlink()
+
+
+def test_every_mailing_needs_a_folder_that_can_be_written(shop: World, tmp_path: Path) -> None:
+    assert shop.command("preview", "news", "--all", now=MONDAY).code == 2
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    result = shop.command("preview", "news", "--all", "--out", str(tmp_path / "file"), now=MONDAY)
+    assert result.code == 2
+    assert "cannot be written" in result.err
+
+
+def test_a_campaign_for_nobody_writes_an_empty_index_and_says_so(shop: World, tmp_path: Path) -> None:
+    result = shop.ok("preview", "more", "--all", "--out", str(tmp_path / "all"), now=MONDAY)
+    assert "no member with consent" in result.err

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("preview")
 @click.argument("campaign", required=False)
 @click.option("--contact", metavar="ID", help="Contact id or address.")
+@click.option("--all", "everyone", is_flag=True, help="Write every distinct mailing into the folder of --out.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the mail as files into this folder.")
 @click.option("--open", "in_browser", is_flag=True, help="Show it in a browser, on a page that follows your edits.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Of that page, on 127.0.0.1. Default: a free one.")
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 @shared_options
 @pass_shared
 def command(
-    shared: Shared, campaign: str | None, contact: str | None, out: Path | None, in_browser: bool, port: int | None
+    shared: Shared,
+    campaign: str | None,
+    contact: str | None,
+    everyone: bool,
+    out: Path | None,
+    in_browser: bool,
+    port: int | None,
 ) -> int:
     """Subject, preheader, HTML and text of CAMPAIGN for one contact, made the way they are sent.
 
@@ -42,6 +49,10 @@ def command(
     if contact is not None:
         with engine.database.read() as connection:
             contact = contact_named(connection, contact).key
+    if everyone:
+        if campaign is None or contact is not None or out is None:
+            raise UsageError("--all goes with a campaign and a folder: campaigns preview CAMPAIGN --all --out DIR")
+        return _everyone(shared, engine, campaign, out, in_browser=in_browser)
     one_mail = campaign is not None and contact is not None
     # without a terminal there is nobody to press Ctrl-C: the mail itself is opened, not a page that waits
     if port is not None or (in_browser and out is None and (output.is_terminal() or not one_mail)):
@@ -69,6 +80,37 @@ def _serve(engine: Engine, campaign: str | None, contact: str | None, port: int,
             click.launch(f"{address}{page}")
 
     serve_previews(engine, port, tell)
+    return 0
+
+
+def _everyone(shared: Shared, engine: Engine, campaign: str, out: Path, *, in_browser: bool) -> int:
+    from orchestrator.cli.names import campaign_named
+    from orchestrator.previews.every import write_every_mailing
+
+    written = write_every_mailing(engine, campaign_named(engine, campaign), out)
+    if shared.json:
+        mailings = [
+            {
+                "number": one.number,
+                "recipients": one.recipients,
+                "contact_id": one.contact_key,
+                "language": one.mail.language,
+                "template": one.template,
+                "subject": one.mail.subject,
+                "html": str(out / one.html),
+                "text": str(out / one.text),
+            }
+            for one in written
+        ]
+        output.document({"campaign": campaign, "mailings": mailings})
+    elif not written:
+        output.note(f"The segment of {campaign} has no member with consent: there is no mail to show.")
+    else:
+        rows = [(one.html, one.recipients, one.mail.language, one.mail.subject) for one in written]
+        output.table(("file", "recipients", "language", "subject"), rows, right=(1,))
+        output.note(f"Written to {out / 'index.html'}")
+    if in_browser:
+        click.launch(str(out / "index.html"))
     return 0
 
 

@@ -87,6 +87,18 @@ def with_consent(connection: Connection, keys: list[str]) -> list[str]:
     return [key for key in keys if key in allowed]
 
 
+def ids_with_consent(connection: Connection, keys: list[str]) -> list[int]:
+    """The same, as ids in ascending order."""
+    wanted = set(keys)
+    rows = connection.execute(text("SELECT id, key FROM contact WHERE consent = 'opted_in' ORDER BY id"))
+    return [row[0] for row in rows if row[1] in wanted]
+
+
+def key_of(connection: Connection, contact: int) -> str:
+    """The source's key of a contact."""
+    return str(connection.execute(text("SELECT key FROM contact WHERE id = :id"), {"id": contact}).scalar_one())
+
+
 def by_name(connection: Connection, name: str) -> Recipient | None:
     """A contact by id, or by address in any letter case."""
     rows = connection.execute(
