@@ -19,7 +19,7 @@ from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.recovery import recover
 from orchestrator.campaigns.start import start
 from orchestrator.clock import from_epoch, to_epoch
-from orchestrator.errors import OrchestratorError, Refused, UsageError
+from orchestrator.errors import Busy, OrchestratorError, Refused, UsageError
 from orchestrator.freshness import stale
 from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
 from orchestrator.sources.load import import_sources
@@ -338,19 +338,29 @@ def _recorded(engine: Engine, job: str, now: datetime) -> Iterator[_Said]:
     said = _Said()
     try:
         yield said
+    except Busy:
+        # the daemon stops, or another one leads: the job has not failed, it goes on there
+        raise
     except BaseException as fault:  # an interrupted job did not end well either
         said.good = False
         said.message = str(fault) or type(fault).__name__
+        _record_end(engine, job, now, said)
         raise
-    finally:
-        with engine.database.write() as connection:
-            jobs.job_ended(connection, job, to_epoch(now), good=said.good, message=said.message)
+    _record_end(engine, job, now, said)
+
+
+def _record_end(engine: Engine, job: str, now: datetime, said: _Said) -> None:
+    with engine.database.write() as connection:
+        jobs.job_ended(connection, job, to_epoch(now), good=said.good, message=said.message)
 
 
 @contextmanager
 def _tolerated(report: CycleReport) -> Iterator[None]:
     try:
         yield
+    except Busy:
+        # nothing more is done by this process
+        raise
     except OrchestratorError as fault:
         report.faults.append(fault)
 

@@ -20,6 +20,7 @@ from orchestrator.cycle import (
     sync_step,
 )
 from orchestrator.store import runs as store
+from orchestrator.store.leases import CYCLE, holders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,19 @@ SAME_SEND_SECONDS = 120
 """two people who ask for the same send mean moments that are no farther apart"""
 
 
+def run_under_way(engine: Engine, campaign: str) -> int | None:
+    """The run of the campaign that somebody is sending at this moment: who asks for it now does not want another."""
+    with engine.database.read() as connection:
+        if holders(connection).get(CYCLE) is None:
+            return None
+        runs = [
+            run
+            for run in store.open_runs(connection)
+            if run.campaign == campaign and not store.waits_for_open_hours(connection, run)
+        ]
+    return runs[0].id if runs else None
+
+
 class ByHand:
     """`campaigns send`: ``decide`` first, show it to a person, then ``carry_out``."""
 
@@ -48,9 +62,10 @@ class ByHand:
         check: Callable[[], None] = may_act,
         progress: Callable[[str, int], None] = lambda _what, _more: None,
         asked_at: float | None = None,
+        under_way: int | None = None,
     ) -> None:
         """``asked_at``: real time at which the person asked, before any waiting for others at work. A run of the
-        campaign that another process began since is what the person asked for.
+        campaign that another process began since is what the person asked for; so is the one that was ``under_way``.
         """
         self.engine = engine
         self.decisions: dict[str, int] = {}
@@ -62,6 +77,7 @@ class ByHand:
         self._progress = progress
         self._now = engine.clock.now()
         self._asked_at = asked_at
+        self._under_way = under_way
         self._run: Run | None = None
         self._occurrence: Occurrence | None = None
 
@@ -71,6 +87,11 @@ class ByHand:
         assert self._run is not None
         with self.engine.database.read() as connection:
             return store.get_run(connection, self._run.id or 0)
+
+    @property
+    def was_done(self) -> bool:
+        """The run was found finished: somebody else had it sent meanwhile."""
+        return self._run is not None and self._run.finished_at is not None
 
     @property
     def recipients(self) -> int:
@@ -110,6 +131,8 @@ class ByHand:
     def _run_of_this_send(self, connection: Connection) -> Run | None:
         """The run that this send became already: interrupted earlier, or begun by somebody who asked for the same."""
         name = self._campaign.name
+        if self._under_way is not None:
+            return store.get_run(connection, self._under_way)
         unfinished = [
             run
             for run in store.open_runs(connection)

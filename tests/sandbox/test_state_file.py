@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.sandbox.storage import load
+from orchestrator.sandbox.state import Account
+from orchestrator.sandbox.storage import Saver, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,3 +63,23 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"format": 0}))
     with pytest.raises(ValueError, match="Move it away"):
         load(path)
+
+
+def test_a_state_that_cannot_be_saved_is_told_once_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread must not end with a traceback, and the calls go on."""
+    folder = tmp_path / "gone"
+    saver = Saver(Account("2026-03-02T09:00:00+00:00"), folder / "state.json", threading.RLock())
+    saver.start()
+    saver.touch()
+    deadline = time.monotonic() + 30
+    while not caplog.records and time.monotonic() < deadline:
+        time.sleep(0.01)
+    folder.mkdir()
+    while not (folder / "state.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    saver.close()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"The sandbox cannot save its state to {folder / 'state.json'}: No such file or directory.")
+    assert load(folder / "state.json") is not None

@@ -30,9 +30,9 @@ def command(shared: Shared, once: bool, log_format: str) -> int:
     One daemon leads for each database. A further one, here or on another machine, stands by and takes over when the
     leader is gone.
     """
-    from orchestrator.daemon.logs import configure_logs
+    from orchestrator.daemon.logs import logs_on_stderr
 
-    configure_logs(log_format, verbose=shared.verbose)
+    click.get_current_context().with_resource(logs_on_stderr(log_format, verbose=shared.verbose))
     engine = shared.engine()
     if once:
         return _once(shared, engine)

@@ -30,7 +30,7 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
     A run of it that was interrupted is carried on instead of beginning another one.
     """
     from orchestrator.cli.names import campaign_named
-    from orchestrator.sending import ByHand
+    from orchestrator.sending import ByHand, run_under_way
 
     engine = shared.engine()
     definition = campaign_named(engine, campaign)
@@ -46,13 +46,15 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
             f"Nothing was sent: sending {campaign} needs a yes. "
             f"Add --yes, or look first: campaigns send {campaign} --dry-run"
         )
-    asked_at = time.time()
+    asked_at, under_way = time.time(), run_under_way(engine, campaign)
     with (
         engine.at_work(f"campaigns send {campaign}", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held,
         output.progress(f"Send {campaign}", quiet=shared.json) as bar,
     ):
-        by_hand = ByHand(engine, definition, check=held.check, progress=bar, asked_at=asked_at)
+        by_hand = ByHand(engine, definition, check=held.check, progress=bar, asked_at=asked_at, under_way=under_way)
         by_hand.decide()
+        if by_hand.was_done:
+            output.note(f"{campaign} was being sent when you asked; this is what came of it. Nothing is sent again.")
         if not yes and by_hand.recipients and not _confirmed(campaign, by_hand):
             raise WaitingForPerson("Nothing was sent.")
         by_hand.carry_out()

@@ -6,22 +6,33 @@ import json
 import logging
 import re
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from orchestrator.scrub import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ADDRESS = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+\.[^\s@<>\"'(),;:]+")
 _PLAIN = set(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
 
 
-def configure_logs(form: str, *, verbose: bool) -> None:
-    """Log to stderr. ``form``: "text" or "json"."""
+@contextmanager
+def logs_on_stderr(form: str, *, verbose: bool) -> Iterator[None]:
+    """Log to stderr for the time of the block. ``form``: "text" or "json"."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     root = logging.getLogger("orchestrator")
+    before = root.handlers[:], root.level, root.propagate
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     root.propagate = False
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level, root.propagate = before
 
 
 class JsonLines(logging.Formatter):

@@ -6,6 +6,7 @@ A save replaces the file in one step, so a reader or a crash never meets half of
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from orchestrator.sandbox.state import Account, Campaign, Delivery, Folder, Lett
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+log = logging.getLogger("orchestrator.sandbox")
 
 FORMAT = 1
 _INDEXES: dict[type, set[str]] = {Account: {"moving", "news"}, Audience: {"subscribed"}, Member: {"tags"}}
@@ -56,12 +59,16 @@ def save(account: Account, path: Path) -> None:
 
 
 class Saver(threading.Thread):
-    """Saves soon after each ``touch``; many touches make one save. ``close`` saves what is left."""
+    """Saves soon after each ``touch``; many touches make one save. ``close`` saves what is left.
+
+    Where the file cannot be written it says so once, and tries again until it can.
+    """
 
     def __init__(self, account: Account, path: Path, lock: threading.RLock) -> None:
         super().__init__(name="sandbox-saver", daemon=True)
         self._account, self._path, self._lock = account, path, lock
         self._changed, self._closing = threading.Event(), threading.Event()
+        self._told = ""
 
     def touch(self) -> None:
         self._changed.set()
@@ -78,9 +85,26 @@ class Saver(threading.Thread):
             self._closing.wait(pause)
             self._changed.clear()
             began = time.monotonic()
-            with self._lock:
-                save(self._account, self._path)
+            try:
+                with self._lock:
+                    save(self._account, self._path)
+            except OSError as fault:
+                self._tell(fault)
+                self._changed.set()
+            else:
+                self._told = ""
             pause = max(0.2, 10 * (time.monotonic() - began))  # at most a tenth of the time goes into saving
+
+    def _tell(self, fault: OSError) -> None:
+        why = fault.strerror or str(fault)
+        if why != self._told:
+            self._told = why
+            log.warning(
+                "The sandbox cannot save its state to %s: %s. It goes on, and tries again; what is not saved is lost "
+                "when it ends.",
+                self._path,
+                why,
+            )
 
 
 def _plain(value: Any) -> Any:

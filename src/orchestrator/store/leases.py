@@ -278,7 +278,8 @@ def _take(connection: Connection, name: str, token: str, doing: str) -> Holder |
             # the clock was set back since: nobody waits longer for a dead one, and who lives renews
             _end_in(connection, name, row.token, SECONDS)
         return holder
-    if dialect == "sqlite" and holder.is_here and not _is_dead(holder, row.token) and row.token not in _CHALLENGED:
+    lives = holder.is_here and not holder.is_this_process and not holder.is_gone
+    if dialect == "sqlite" and lives and row.token not in _CHALLENGED:
         # perhaps nobody could renew, because a long write held the file: who lives has a moment to do it now
         _CHALLENGED.add(row.token)
         _end_in(connection, name, row.token, SECONDS / 3)
