@@ -18,6 +18,7 @@ from orchestrator.templates.codegen import CONTACT_NAMES, ROUNDS, RUN_NAMES, Pie
 from orchestrator.templates.faults import UnknownName
 from orchestrator.templates.links import utm_filter
 from orchestrator.templates.pieces import PieceContext, concat
+from orchestrator.templates.printed import finalized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             autoescape=_is_markup,
             trim_blocks=True,
             lstrip_blocks=True,
-            finalize=_nothing_for_none,
+            finalize=finalized,
             auto_reload=True,
         )
         self.filters |= {
@@ -155,9 +156,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _is_markup(name: str | None) -> bool:
     return name is not None and name.endswith(MARKUP_SUFFIXES)
 
-
-def _nothing_for_none(value: Any) -> Any:
-    return "" if value is None else value
 
 
 def _days(number: float) -> timedelta:

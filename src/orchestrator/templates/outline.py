@@ -16,6 +16,7 @@ from markupsafe import escape
 from orchestrator.templates import html_context
 from orchestrator.templates.faults import Site
 from orchestrator.templates.pieces import MarkupPieces, TagText, TextPieces
+from orchestrator.templates.printed import text_of
 from orchestrator.templates.safe_values import Place, constant_text, safe_value
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class OutlineReader:
 
 def _text_of(value: Any, site: Site) -> str:
     try:
-        return str(value)
+        return text_of(value)
     except Exception as error:
         error.printed_at = site  # type: ignore[attr-defined]  # read by faults.located
         raise

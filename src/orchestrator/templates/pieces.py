@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from jinja2.runtime import BlockReference, Context, Macro, TemplateReference
 from markupsafe import Markup, escape
 
+from orchestrator.templates.printed import text_of
 from orchestrator.templates.safe_values import without_tags
 from orchestrator.templates.work import write
 
@@ -106,7 +107,7 @@ def fixed_text(value: Any) -> str:
         return ""
     if hasattr(value, "__html__"):
         return Markup(value)  # noqa: S704  # the value says itself that it is markup
-    return str(value)
+    return text_of(value)
 
 
 def as_markup(text: Any) -> Markup:

@@ -8,6 +8,7 @@ from decimal import InvalidOperation
 from jinja2 import TemplateNotFound, TemplatesNotFound
 from jinja2.exceptions import FilterArgumentError, SecurityError
 
+from orchestrator.templates.printed import FunctionPrinted
 from orchestrator.templates.work import TooMuchWork
 
 SYNTAX = "Jinja2: {{ value }}, {% if … %} … {% endif %}, {% for … %} … {% endfor %}."
@@ -28,7 +29,7 @@ _NOTHING = "'NoneType'"
 
 def remedy(error: Exception) -> tuple[str, str]:
     """What happened, and what to do now."""
-    if isinstance(error, TooMuchWork):
+    if isinstance(error, (TooMuchWork, FunctionPrinted)):
         return str(error), error.hint
     if isinstance(error, TemplatesNotFound):
         names = ", ".join(f'"{name}"' for name in error.templates)
