@@ -63,8 +63,11 @@ def command(shared: Shared) -> int:
     Templates are rendered for made-up readers. Warnings stop nothing.
     """
     from orchestrator.check import check
+    from orchestrator.check.exposure import exposures
 
     report = check(shared.root, _custom_fields(shared.root))
+    for warning in exposures(shared.root):
+        output.warning(warning)
     if shared.json:
         output.document(
             {

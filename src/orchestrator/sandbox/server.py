@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.journal import READS, Journal, Request, Slots
 from orchestrator.sandbox.office import Office, system_clock
 from orchestrator.sandbox.rules import Rules
+from orchestrator.sandbox.web.guard import Guard
 from orchestrator.sandbox.web.site import Site
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Sandbox(Office):
         self.inbox_url = f"http://{self.host}:{self._port}"
         self.open_office()
         config = uvicorn.Config(
-            _Front(Gate(self), Site(self)),
+            Guard(_Front(Gate(self), Site(self)), local=ip_address(self.host).is_loopback),
             http=_TellingProtocol,
             ws="none",
             lifespan="off",

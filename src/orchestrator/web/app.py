@@ -87,7 +87,7 @@ class Site:
             "needs_person": [_plain(line) for line in found.needs_person],
             "problems": [_plain(line) for line in found.problems],
         }
-        return JSONResponse(body, 200 if found.healthy else 503)
+        return JSONResponse(body, 200 if found.healthy else 503, {"X-Content-Type-Options": "nosniff"})
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(await run_in_threadpool(metrics, self._engine()), media_type=CONTENT_TYPE)

@@ -71,6 +71,8 @@ class WebServer:
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="web", daemon=True)
         self._thread.start()
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        if not ip_address(host).is_loopback:
+            log.warning("the web server can be reached from other machines", extra={"address": host})
         log.info("web server started", extra={"address": self.address, "webhooks": secrets.webhook is not None})
 
     def follow(self, settings: WebSettings, root: Path) -> None:

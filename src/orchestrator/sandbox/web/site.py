@@ -29,9 +29,13 @@ PAGE = 50
 VIEWS = {"desktop": 800, "phone": 375, "text": 0, "headers": 0, "source": 0}
 BODY_POLICY = (
     "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline' https:; font-src https: data:; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'"
 )
-PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+CAREFUL = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _LINK = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(?:"(https?://[^"]*)"|'(https?://[^']*)')""", re.IGNORECASE)
 _DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.IGNORECASE)
 _INVERTED = (
@@ -73,7 +77,7 @@ class Site:
 
     def _page(self, name: str, status: int = 200, **values: object) -> HTMLResponse:
         text = self._templates.get_template(name).render(api=f"{self._sandbox.inbox_url}/3.0", **values)
-        return HTMLResponse(text, status, headers={"Content-Security-Policy": PAGE_POLICY})
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": PAGE_POLICY, **CAREFUL})
 
     def _missing(self, _: Request, __: Exception) -> Response:
         return self._page("missing.html", 404)
@@ -125,7 +129,7 @@ class Site:
         mail = self._sandbox.delivery(request.path_params["number"])
         self._sandbox.open_mail(mail.id)
         content = shown_html(mail, self._sandbox.inbox_url, dark=request.query_params.get("dark") == "1")
-        return HTMLResponse(content, headers={"Content-Security-Policy": BODY_POLICY})
+        return HTMLResponse(content, headers={"Content-Security-Policy": BODY_POLICY, **CAREFUL})
 
     def _click(self, request: Request) -> Response:
         mail = self._sandbox.delivery(request.path_params["number"])
