@@ -63,6 +63,7 @@ def lived_in(world: World) -> World:
     world.order("order-company", CONTACT, MONDAY.replace(month=2), "70.00", account_id="a1", note="blue pumps for ada")
     world.put("order_lines", order_id="order-company", product_id="p1", quantity=7, unit_price="10.00")
     world.put("events", event_id="e-person", contact_id=CONTACT, kind="login", at=MONDAY.replace(hour=6).isoformat())
+    world.template("plain", "<p>Hello {{ contact.first_name }}, your number is {{ contact.contact_id }}</p>")
     world.load(MONDAY)
     world.cycle(MONDAY)
     world.ok("send", "news", "--yes", now=LATER)

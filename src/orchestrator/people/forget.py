@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlmodel import col
 
+from orchestrator.campaigns.merge_fields import SLOT_PREFIX
 from orchestrator.errors import GatewayError, NotAtProvider, UsageError, WaitingForPerson
 from orchestrator.gateway import MemberWrite
 from orchestrator.people.erase import erase, mails_on_their_way
@@ -99,7 +100,8 @@ def _traces(connection: Connection, person: Person) -> _Traces | None:
         if masks.get(bit // WORD_BITS, 0) >> bit % WORD_BITS & 1
     ]
     written = connection.scalars(select(col(Send.slots)).where(col(Send.contact) == person.contact))
-    slots = sorted({tag for values in written for tag in values})
+    # fields that are kept up to date for every member are older than the mail, and perhaps than us
+    slots = sorted({tag for values in written for tag in values if tag.startswith(SLOT_PREFIX)})
     return _Traces(address, tuple(sorted(tags)), tuple(slots)) if tags or slots else None
 
 

@@ -157,7 +157,6 @@ def _is_markup(name: str | None) -> bool:
     return name is not None and name.endswith(MARKUP_SUFFIXES)
 
 
-
 def _days(number: float) -> timedelta:
     return timedelta(days=number)
 
