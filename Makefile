@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test crash-test check lint types format lock browser screens docs benchmark clean
+.PHONY: demo test crash-test check lint types format lock browser spark screens docs benchmark clean
 
 # A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
 demo: $(READY)
@@ -42,10 +42,16 @@ lock: $(READY)
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock --upgrade
 	$(BIN)/uv pip compile --group browser -c requirements.lock --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-browser.lock --upgrade
+	$(BIN)/uv pip compile --group spark -c requirements.lock --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-spark.lock --upgrade
 
 # What tests in a browser need beside Chromium (apt-get install chromium fonts-liberation)
 browser: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
+
+# What the test on a real Spark needs beside Java (apt-get install default-jre-headless)
+spark: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 
 # Pictures of the starter's mails, taken anew: look at them before you keep them
 screens: browser

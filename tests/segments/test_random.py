@@ -6,19 +6,24 @@ import operator
 import random
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from sqlalchemy import text
+from tests.segments.engines import duckdb_over
 from tests.segments.shop import DAY, HOUR, NOW, Oracle, Shop, at, segments, settings
 
 from orchestrator.segments.compile import compile_segments
 from orchestrator.segments.members import exact_values, holds
+from orchestrator.segments.portable import portable_query
 from orchestrator.segments.truth import truth
 from orchestrator.vocabulary import CartStatus, OrderChannel, OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import duckdb
 
     from orchestrator.store.database import Database
 
@@ -238,6 +243,27 @@ def random_shop(seed: int) -> Shop:
     return shop
 
 
+@cache
+def duckdb_over_file(file: str) -> duckdb.DuckDBPyConnection:
+    """Opened once for all examples of a test."""
+    return duckdb_over(file)
+
+
+def engines(database: Database) -> dict[str, Callable[[str], list[Any]]]:
+    """Who answers a query about the database: itself, and DuckDB where it is a file."""
+
+    def itself(query: str) -> list[Any]:
+        with database.read() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    if database.dialect == "postgresql":
+        return {"postgres": itself}
+    file = str(database.engine.url.database)
+    return {"sqlite": itself, "duckdb": lambda query: duckdb_over_file(file).execute(query).fetchall()}
+
+
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -263,3 +289,8 @@ def test_random_conditions_mean_the_same_everywhere(database: Database, seed: in
             answers = exact_values(connection, settings(), one.fields, now=NOW, contacts=None)
             said = {number for number, answer in answers if truth(one.condition, answer) is True}
             assert said == expected, sentence.text
+    for dialect, answer in engines(database).items():
+        for name, sentence in zip(written, sentences, strict=True):
+            query = portable_query(compiled.segments[name], settings(), now=NOW, dialect=dialect).sql
+            members = {f"C{number}" for number in everybody if sentence.judge(values[number]) is True}
+            assert {row[0] for row in answer(query)} == members, (dialect, sentence.text)

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_csv, answers_json, pass_shared, shared_options
+from orchestrator.cli.segment_sql import command as sql
 from orchestrator.cli.spreadsheet import print_csv
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def command(ctx: click.Context, force: bool) -> int:
     else:
         _show(result)
     return 3 if any(segment.held for segment in result.segments) else 0
+
+
+command.add_command(sql)
 
 
 @command.command("members")

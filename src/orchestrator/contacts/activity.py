@@ -16,7 +16,7 @@ from orchestrator.contacts.measures import (
     Measure,
 )
 from orchestrator.contacts.periods import DAY
-from orchestrator.contacts.question import Answer, among
+from orchestrator.contacts.question import Answer
 from orchestrator.contacts.tallies import Tallies, Tally, unsorted
 from orchestrator.vocabulary import CartStatus, Decision, MailEventKind
 
@@ -56,8 +56,8 @@ def carts(questions: Sequence[CartFigure], asked: Asked) -> dict[Measure, Answer
         "items": Answer("COALESCE(k.items, 0)"),
         "lines": Answer("COALESCE(k.lines, 0)"),
         "value": Answer("COALESCE(k.value, 0)", decimals=2),
-        "hours_since_change": Answer(f"({now} - k.changed) / {HOUR}"),
-        "hours_since_add": Answer(f"({now} - k.added) / {HOUR}"),
+        "hours_since_change": Answer(asked.whole(f"({now} - k.changed)", HOUR)),
+        "hours_since_add": Answer(asked.whole(f"({now} - k.added)", HOUR)),
     }
     return {question: sql[question.figure] for question in questions}
 
@@ -77,7 +77,7 @@ def events(questions: Sequence[EventCount | EventAge], asked: Asked) -> dict[Mea
             answers[question] = Answer(f"COALESCE({count}, 0)")
         else:
             at = tallies.add(Tally(kinds, asked.moment.window("total"), "at", "MAX"))
-            answers[question] = Answer(f"({asked.moment.epoch} - {at}) / {DAY}")
+            answers[question] = Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
     asked.joins.append(
         f"LEFT JOIN (SELECT contact AS k, {tallies.columns()} FROM event"
         f" WHERE {tallies.where()}{asked.only('contact')} GROUP BY contact) e ON e.k = c.id"
@@ -96,7 +96,7 @@ def mails(questions: Sequence[MailCount | MailAge], asked: Asked) -> dict[Measur
         if isinstance(question, MailAge):
             kind = frozenset({kinds[question.what].value})
             at = reactions.add(Tally(kind, asked.moment.window("total"), "at", "MAX"))
-            answers[question] = Answer(f"({asked.moment.epoch} - {at}) / {DAY}")
+            answers[question] = Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
         elif question.what == "mails":
             count = sends.add(Tally(sent, asked.moment.window(question.period), "1"))
             answers[question] = Answer(f"COALESCE({count}, 0)")
@@ -121,21 +121,35 @@ def mail_of(question: MailOf, asked: Asked) -> Answer:
         if question.what == "received"
         else ("mail_event", "at", f"kind = '{MailEventKind.CLICK.value}'")
     )
-    return among(
-        f"SELECT contact FROM {table}"
+    return asked.among(
+        "contact",
+        f"FROM {table}"
         f" WHERE campaign = {asked.bind(question.campaign)} AND {kind} AND {unsorted(at)} <= {asked.moment.epoch}"
-        f"{asked.only('contact')}"
+        f"{asked.only('contact')}",
     )
 
 
 def mention(question: EventMention, asked: Asked) -> Answer:
     """Whether an event of the kind names the word among its properties."""
     word = asked.bind(question.word)
-    each = "json_each_text" if asked.dialect == "postgresql" else "json_each"
-    return among(
-        f"SELECT e.contact FROM event e, {each}(e.properties) p"
-        f" WHERE e.kind = {asked.bind(question.kind)} AND e.at <= {asked.moment.epoch}"
-        f" AND (p.key = {word} OR p.value = {word}){asked.only('e.contact')}"
+    found, more = f"(p.key = {word} OR p.value = {word})", ""
+    match asked.dialect:
+        case "postgresql":
+            more = ", json_each_text(e.properties) p"
+        case "duckdb":
+            texts = "CAST(CAST(e.properties AS JSON) AS MAP(VARCHAR, VARCHAR))"
+            found = f"(list_contains(map_keys({texts}), {word}) OR list_contains(map_values({texts}), {word}))"
+        case "spark":
+            texts = "from_json(e.properties, 'MAP<STRING, STRING>')"
+            found = f"(array_contains(map_keys({texts}), {word}) OR array_contains(map_values({texts}), {word}))"
+        case _:
+            more = ", json_each(e.properties) p"
+            as_text = "CASE p.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(p.value AS TEXT) END"
+            found = f"(p.key = {word} OR {as_text} = {word})"
+    return asked.among(
+        "e.contact",
+        f"FROM event e{more} WHERE e.kind = {asked.bind(question.kind)} AND e.at <= {asked.moment.epoch}"
+        f" AND {found}{asked.only('e.contact')}",
     )
 
 

@@ -31,7 +31,11 @@ def derived_column(measure: Derived, asked: Asked) -> Answer:
     now = asked.moment.epoch
     match measure.what:
         case "email_domain":  # what follows the last @: a quoted local part may hold another one
-            return Answer("SUBSTR(c.email_key, LENGTH(RTRIM(c.email_key, REPLACE(c.email_key, '@', ''))) + 1)")
+            others = "REPLACE(c.email_key, '@', '')"
+            begin = f"RTRIM(c.email_key, {others})"
+            if asked.dialect == "spark":
+                begin = f"TRIM(TRAILING {others} FROM c.email_key)"
+            return Answer(f"SUBSTR(c.email_key, LENGTH({begin}) + 1)")
         case "country":
             return Answer(COUNTRY)
         case "region":
@@ -55,7 +59,7 @@ def derived_column(measure: Derived, asked: Asked) -> Answer:
                 f" - CASE WHEN {birthday_ahead} THEN 1 ELSE 0 END END"
             )
         case "days_since_signup":
-            return Answer(f"({now} - c.created_at) / {DAY}")
+            return Answer(asked.whole(f"({now} - c.created_at)", DAY))
         case "consent":  # what was said later was not yet said
             return Answer(f"CASE WHEN c.consent_at > {now} THEN 'unknown' ELSE c.consent END")
 
@@ -63,11 +67,16 @@ def derived_column(measure: Derived, asked: Asked) -> Answer:
 def custom_column(measure: CustomColumn, asked: Asked) -> Answer:
     """A column kept as text; numbers become whole units of their last decimal, so that they compare exactly."""
     table = "c" if measure.table == "contact" else "a"
-    if asked.dialect == "postgresql":
-        text = f"({table}.extra ->> {asked.bind(measure.key)})"
-    else:
-        path = f'$."{measure.key}"'
-        text = f"json_extract({table}.extra, {asked.bind(path)})"
+    extra = f"{table}.extra"
+    match asked.dialect:
+        case "postgresql":
+            text = f"({extra} ->> {asked.bind(measure.key)})"
+        case "spark":
+            text = f"ELEMENT_AT(FROM_JSON({extra}, 'MAP<STRING, STRING>'), {asked.bind(measure.key)})"
+        case dialect:
+            path = f'$."{measure.key}"'
+            function = "json_extract_string" if dialect == "duckdb" else "json_extract"
+            text = f"({function}({extra}, {asked.bind(path)}))"
     match measure.type:
         case ValueType.NUMBER | ValueType.MONEY:
             point = asked.position(text, "'.'")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contacts.measures import Bought, Measure, OrderAge, OrderFigure
 from orchestrator.contacts.periods import DAY, EVER
-from orchestrator.contacts.question import Answer, among
+from orchestrator.contacts.question import Answer
 from orchestrator.contacts.tallies import Tallies, Tally, inside, unsorted
 from orchestrator.vocabulary import OrderChannel, OrderStatus
 
@@ -43,7 +43,7 @@ def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Ask
     if isinstance(question, OrderAge):
         how = "MIN" if question.which == "first" else "MAX"
         at = tallies.add(Tally(COMPLETED, asked.moment.window("total"), "placed_at", how))
-        return Answer(f"({asked.moment.epoch} - {at}) / {DAY}")
+        return Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
     window = asked.moment.window(question.period)
     count = Tally(COMPLETED, window, "1")
     match question.figure:
@@ -66,8 +66,10 @@ def bought(question: Bought, asked: Asked) -> Answer:
     """Whether a completed order of the period holds such a product."""
     column = {"product": "key", "category": "category", "brand": "brand"}[question.by]
     when = " AND ".join(inside(unsorted("o.placed_at"), asked.moment.window(question.period), EVER))
-    return among(
-        "SELECT o.contact FROM product p JOIN order_line l ON l.product = p.id"
+    return asked.among(
+        "o.contact",
+        "FROM product p JOIN order_line l ON l.product = p.id"
         f" JOIN orders o ON o.id = l.order_id WHERE p.{column} = {asked.bind(question.value)}"
-        f" AND o.status = '{OrderStatus.COMPLETED.value}' AND o.contact IS NOT NULL AND {when}{asked.only('o.contact')}"
+        f" AND o.status = '{OrderStatus.COMPLETED.value}' AND o.contact IS NOT NULL AND {when}"
+        f"{asked.only('o.contact')}",
     )

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from orchestrator.definitions.values import Settings
 
 
+WHOLE_DIVISION = {"duckdb": "//", "spark": "DIV"}
+"""elsewhere the division of whole numbers is whole"""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """SQL of one answer: ``value / 10**decimals``, divided by ``divisor`` (never 0, null without any) if given."""
@@ -95,6 +99,10 @@ class Asked:
         self.parameters[name] = value
         return f":{name}"
 
+    def whole(self, dividend: str, divisor: object) -> str:
+        """A division of whole numbers without its remainder."""
+        return f"{dividend} {WHOLE_DIVISION.get(self.dialect, '/')} {divisor}"
+
     def ordered(self, sql: str) -> str:
         """A text to be put in order byte by byte, as SQLite does; PostgreSQL would follow the language."""
         return f'{sql} COLLATE "C"' if self.dialect == "postgresql" else sql
@@ -103,7 +111,12 @@ class Asked:
         """Where a part begins in a text, from 1; 0: nowhere."""
         return f"{'strpos' if self.dialect == 'postgresql' else 'instr'}({text}, {part})"
 
-
-def among(select: str) -> Answer:
-    """Whether the contact is one of those that a query returns. Not a join: a database joins 64 tables at most."""
-    return Answer(f"(c.id IN ({select}))")
+    def among(self, column: str, rest: str) -> Answer:
+        """Whether the contact is in a column of the rows that ``FROM …`` gives. Not a join, as SQLite joins 64 tables
+        at most; but on Spark, which takes no such question among the columns.
+        """
+        if self.dialect == "spark":
+            alias = f"b{len(self.joins)}"
+            self.joins.append(f"LEFT JOIN (SELECT DISTINCT {column} AS k {rest}) {alias} ON {alias}.k = c.id")
+            return Answer(f"({alias}.k IS NOT NULL)")
+        return Answer(f"(c.id IN (SELECT {column} {rest}))")

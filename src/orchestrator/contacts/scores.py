@@ -66,7 +66,7 @@ def _ranked(asked: Asked) -> list[str]:
     """Join the scores (r), ranked from the orders; the cases of the tiers."""
     everybody = replace(asked, contacts=None)
     scores = ", ".join(
-        f"5 - (5 * (RANK() OVER (ORDER BY {column} DESC) - 1)) / COUNT(*) OVER () AS {name}"
+        f"5 - {asked.whole(f'(5 * (RANK() OVER (ORDER BY {column} DESC) - 1))', 'COUNT(*) OVER ()')} AS {name}"
         for name, column in (("recency", "latest"), ("frequency", "orders"), ("monetary", "revenue"))
     )
     ranked = (

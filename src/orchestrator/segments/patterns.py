@@ -45,6 +45,11 @@ def as_regex(pattern: str) -> str:
     return f"^{''.join(parts)}$"
 
 
+def as_whole_regex(pattern: str) -> str:
+    """For RE2 (DuckDB) and Java (Spark), told that a dot is any character and where the text ends."""
+    return rf"(?s){as_regex(pattern)[:-1]}\z"
+
+
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches."""
     return _compiled(pattern).match(text) is not None

@@ -1,4 +1,4 @@
-"""A condition over the columns of the profile query, as SQL for SQLite or PostgreSQL.
+"""A condition over the columns of the profile query, as SQL for SQLite, PostgreSQL, DuckDB or Spark.
 
 Decimal numbers are compared as whole numbers of their smallest unit and averages by cross-multiplication, so that
 50000.01 is more than 50000 and an average of a third is exactly that, in every database. Texts are bound, numbers
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contacts.measures import ValueType
 from orchestrator.segments.field import Field
-from orchestrator.segments.patterns import as_glob, as_regex
+from orchestrator.segments.patterns import as_glob, as_regex, as_whole_regex
 from orchestrator.segments.tree import (
     Arithmetic,
     Between,
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from orchestrator.contacts.measures import Measure
     from orchestrator.contacts.profile import AnswerColumn
 
+WIDE = {"postgresql": "NUMERIC", "duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
+"""types of whole numbers beyond 64 bits"""
 SQL_OPERATOR: dict[Operator, str] = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -114,9 +116,15 @@ class ConditionWriter:
         return _balanced([f"({self._compared('=', operand, value)})" for value in values], "OR")
 
     def _like(self, operand: Operand, pattern: str) -> str:
-        if self.dialect == "postgresql":
-            return f"{self._text(operand)} ~ {self._bound(as_regex(pattern))}"
-        return f"{self._text(operand)} GLOB {self._bound(as_glob(pattern))}"
+        match self.dialect:
+            case "postgresql":
+                return f"{self._text(operand)} ~ {self._bound(as_regex(pattern))}"
+            case "duckdb":
+                return f"regexp_matches({self._text(operand)}, {self._bound(as_whole_regex(pattern))})"
+            case "spark":
+                return f"{self._text(operand)} RLIKE {self._bound(as_whole_regex(pattern))}"
+            case _:
+                return f"{self._text(operand)} GLOB {self._bound(as_glob(pattern))}"
 
     def _nullable(self, operand: Operand) -> str:
         match operand:
@@ -171,12 +179,11 @@ class ConditionWriter:
         return self._times(quantity.value, str(10**more)) if more else quantity.value
 
     def _times(self, value: str, factor: str | None) -> str:
-        """A product that may pass 64 bits: PostgreSQL would refuse it, SQLite goes over to floating point."""
+        """A product that may pass 64 bits: SQLite goes over to floating point, the others would refuse it."""
         if factor is None:
             return value
-        if self.dialect == "postgresql":
-            return f"(CAST({value} AS NUMERIC) * {factor})"
-        return f"({value} * {factor})"
+        wide = WIDE.get(self.dialect)
+        return f"({value} * {factor})" if wide is None else f"(CAST({value} AS {wide}) * {factor})"
 
     def _real(self, quantity: Quantity) -> str:
         if quantity.real:
