@@ -39,6 +39,8 @@ class Member:
     status: MemberStatus
     last_changed: datetime | None = None
     reason: str = ""
+    opted_in_at: datetime | None = None
+    """when the subscription began, where the provider says so"""
 
 
 @dataclass(frozen=True, slots=True)

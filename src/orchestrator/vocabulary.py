@@ -69,6 +69,19 @@ class MemberStatus(StrEnum):
     """a word of the provider that we do not know; never mailed"""
 
 
+class OptOutReason(StrEnum):
+    """Why nothing is sent to a person, whatever the address."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    """opted out at the provider"""
+    ARCHIVED = "archived"
+    """was archived there, perhaps after an opt-out"""
+    FORGOTTEN = "forgotten"
+    """was erased there for good"""
+    VANISHED = "vanished"
+    """was a member and is none any more: erased, or renamed there to an address that is nobody's"""
+
+
 class Refusal(StrEnum):
     """Why the provider refuses a member."""
 

@@ -24,6 +24,7 @@ GOOD = Candidate(
     unit="account a1",
     consent="opted_in",
     member_status="subscribed",
+    left_as=None,
     refusal=None,
     refusal_detail="",
     is_member=True,

@@ -7,6 +7,7 @@ news are read again and the difference is taken anew.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,7 +22,7 @@ from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer
 from orchestrator.segments.members import profiles
 from orchestrator.store import audience as store
 from orchestrator.store.audience import WORD_BITS
-from orchestrator.vocabulary import MemberStatus, Refusal
+from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import SegmentDefinition, Settings
     from orchestrator.gateway import EmailGateway
-    from orchestrator.store.audience import KnownMember
+    from orchestrator.store.audience import KnownMember, Move
     from orchestrator.store.database import Database
 
 PASSES = 3
 """how often the difference is taken anew after calls whose outcome stayed unknown"""
+
+MOVABLE = {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED}
+"""a member of another status stays at its old address"""
+UNDECIDED = {MemberStatus.PENDING, MemberStatus.TRANSACTIONAL, MemberStatus.UNKNOWN}
+"""no consent yet, and none against it: a new address must not become a way around that"""
 
 REFUSED_FOR_GOOD = {
     Refusal.COMPLIANCE: MemberStatus.UNSUBSCRIBED,
@@ -118,43 +124,80 @@ class Sync:
     # -- address changes and opt-outs of the ERP
 
     def _move(self) -> None:
-        for move in store.moves(self._database):
-            self._check()
-            opted_out = move.old_status == MemberStatus.UNSUBSCRIBED
-            if move.old_status not in {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED} or move.new_status:
-                store.record_parting(self._database, move, suppress=opted_out)
-                continue
-            try:
-                self._gateway.change_address(move.old_email_key, move.email)
-            except NotAtProvider:
-                store.record_parting(self._database, move, suppress=opted_out)
-            except RejectedByProvider as refused:
-                # the new address is a member already, or is none at all: two people from now on
-                store.record_parting(self._database, move, suppress=opted_out)
-                self._report.rejected.append((move.key, str(refused)))
-            except OutcomeUnknown:
-                self._report.unknown += 1
-            else:
-                store.record_move(self._database, move)
-                self._report.moved += 1
+        """Each move frees an address, perhaps that which another one waits for: those to free addresses go first."""
+        tried: set[int] = set()
+        while True:
+            # a member without consent yet is moved when it has it; until then the new address is not subscribed
+            owed = [
+                move
+                for move in store.moves(self._database)
+                if move.contact not in tried and (move.new_status or move.old_status not in UNDECIDED)
+            ]
+            free = [move for move in owed if not move.new_status]
+            if not owed:
+                break
+            for move in free or owed:
+                tried.add(move.contact)
+                self._check()
+                self._try_move(move)
         store.link_members(self._database)
 
+    def _try_move(self, move: Move) -> None:
+        try:
+            self._move_one(move)
+        except NotAtProvider:
+            store.record_vanished(self._database, move, int(time.time()))
+        except RejectedByProvider as refused:
+            # the new address is a member already, or is none at all: two people from now on
+            store.record_parting(self._database, move)
+            self._report.rejected.append((move.key, str(refused)))
+        except OutcomeUnknown:
+            self._report.unknown += 1
+
+    def _move_one(self, move: Move) -> None:
+        if not move.new_status and move.old_status in MOVABLE:
+            store.intend_move(self._database, move)
+            self._gateway.change_address(move.old_email_key, move.email)
+            self._moved(move)
+        elif move.old_status == store.GONE or (
+            move.old_status in MOVABLE and self._gateway.member(move.old_email_key) is None
+        ):
+            if move.moving_to != move.email_key:
+                raise NotAtProvider(f"The member of contact {move.key} is gone.")
+            # it was moved, and the answer was lost
+            self._moved(move)
+        else:
+            if move.consent == Consent.OPTED_OUT and move.old_status == MemberStatus.SUBSCRIBED:
+                self._unsubscribe_left_behind(move)
+            store.record_parting(self._database, move)
+
+    def _moved(self, move: Move) -> None:
+        store.record_move(self._database, move)
+        self._report.moved += 1
+
+    def _unsubscribe_left_behind(self, move: Move) -> None:
+        """The person's opt-out is one for the address that stays behind, too, unless it is another contact's now."""
+        if not move.is_taken_over:
+            self._unsubscribe_these([(move.key, move.old_email_key)])
+
     def _unsubscribe(self) -> None:
-        owed = store.opted_out_members(self._database)
+        owed = [(key, email) for _, key, email in store.opted_out_members(self._database)]
         for start in range(0, len(owed), BATCH):
-            chunk = owed[start : start + BATCH]
             self._check()
             try:
-                answer = self._gateway.unsubscribe_members([email for _, _, email in chunk])
+                self._unsubscribe_these(owed[start : start + BATCH])
             except OutcomeUnknown:
                 self._report.unknown += 1
-                continue
-            for _, key, email in chunk:
-                if email.lower() in answer.done:
-                    store.record_status(self._database, email.lower(), MemberStatus.UNSUBSCRIBED, None)
-                    self._report.unsubscribed += 1
-                else:
-                    self._read_back(key, email)
+
+    def _unsubscribe_these(self, owed: list[tuple[str, str]]) -> None:
+        """(contact key, address) of subscribed members whom the ERP reports as opted out."""
+        answer = self._gateway.unsubscribe_members([email for _, email in owed])
+        for key, email in owed:
+            if email.lower() in answer.done:
+                store.record_unsubscribed(self._database, email.lower(), int(time.time()))
+                self._report.unsubscribed += 1
+            else:
+                self._read_back(key, email)
 
     # -- members
 
@@ -265,6 +308,7 @@ class Sync:
                     "refusal": refused.refusal.value,
                     "detail": refused.detail,
                     "status": status.value if status else "",
+                    "at": int(time.time()),
                 }
             ],
         )
@@ -305,7 +349,7 @@ class Sync:
 
 
 def _is_new(known: KnownMember) -> bool:
-    return not known.status
+    return not known.status or known.status == store.GONE
 
 
 def _batches(rows: Iterable[_Owed]) -> Iterator[list[_Owed]]:

@@ -56,7 +56,8 @@ class Dispatcher:
             wanted = desk.recipients(mailing).keys()
             if len(wanted) != mailing.recipients or not fresh:
                 mailing.recipients = len(wanted)
-                if desk.members_of(mailing) != wanted:
+                # the last one may have left after the campaign was made
+                if not wanted or desk.members_of(mailing) != wanted:
                     desk.move(mailing, MailingState.SEGMENT_FILLING)
                     return
             desk.check()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.campaigns.holdout import is_held_out
 from orchestrator.campaigns.open_hours import next_open, zone_of
 from orchestrator.clock import from_epoch
-from orchestrator.vocabulary import Consent, Decision, MemberStatus, Refusal
+from orchestrator.vocabulary import Consent, Decision, MemberStatus, OptOutReason, Refusal
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -26,6 +26,12 @@ SUPPRESSING = {
     MemberStatus.PENDING: "has not confirmed the subscription at Mailchimp",
     MemberStatus.TRANSACTIONAL: "is without marketing consent at Mailchimp",
     MemberStatus.UNKNOWN: "has a status at Mailchimp that we do not know",
+}
+LEFT_UNDER_ANOTHER_ADDRESS = {
+    OptOutReason.UNSUBSCRIBED: "opted out at Mailchimp under an earlier address",
+    OptOutReason.ARCHIVED: "was archived at Mailchimp under an earlier address",
+    OptOutReason.FORGOTTEN: "was erased at Mailchimp for good under an earlier address",
+    OptOutReason.VANISHED: "is no longer in Mailchimp's audience under the earlier address, perhaps erased there,",
 }
 ADDRESS_REFUSALS = {Refusal.INVALID_ADDRESS}
 LASTING_REFUSALS = {Refusal.COMPLIANCE, Refusal.FORGOTTEN}
@@ -43,6 +49,8 @@ class Candidate:
     consent: str
     member_status: str | None
     """at the provider; None or "": no member yet"""
+    left_as: str | None
+    """why nothing is sent to the person, whatever the address (OptOutReason); None: nothing says so"""
     refusal: str | None
     """why the provider refuses the address, if it does"""
     refusal_detail: str
@@ -106,6 +114,9 @@ def _provider(candidate: Candidate) -> Verdict | None:
     status = candidate.member_status
     if status in SUPPRESSING:
         return Verdict(Decision.SUPPRESSED, f"The address {SUPPRESSING[MemberStatus(status)]}.")
+    if candidate.left_as is not None:
+        words = LEFT_UNDER_ANOTHER_ADDRESS[OptOutReason(candidate.left_as)]
+        return Verdict(Decision.SUPPRESSED, f"The person {words} and has not signed up again since.")
     if candidate.refusal in LASTING_REFUSALS:
         return Verdict(Decision.SUPPRESSED, f"Mailchimp refuses the address: {candidate.refusal_detail}")
     if status == MemberStatus.CLEANED:

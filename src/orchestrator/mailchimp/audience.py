@@ -24,7 +24,7 @@ USUAL_MERGE_FIELD_LIMIT = 30
 """merge fields an audience may have where Mailchimp does not say (facts, section 3)"""
 _HALVINGS = 40
 """calls spent on finding the rows for which whole batches are refused: enough for about four of 500"""
-_MEMBER_FIELDS = ("email_address", "status", "last_changed")
+_MEMBER_FIELDS = ("email_address", "status", "last_changed", "timestamp_opt")
 
 
 class AudienceCalls(Calls):

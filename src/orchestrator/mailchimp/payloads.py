@@ -118,7 +118,12 @@ def member(row: Mapping[str, Any]) -> Member:
         status = MemberStatus(row["status"])
     except ValueError:
         status = MemberStatus.UNKNOWN
-    return Member(row["email_address"], status, _moment_or_none(row.get("last_changed")))
+    return Member(
+        row["email_address"],
+        status,
+        _moment_or_none(row.get("last_changed")),
+        opted_in_at=_moment_or_none(row.get("timestamp_opt")),
+    )
 
 
 def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAnswer:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, literal, or_, select, text, update
+from sqlalchemy import and_, case, insert, literal, or_, select, text, update
 
 from orchestrator.sources.canonical import Kind
 from orchestrator.sources.json_columns import JsonColumns
 from orchestrator.sources.touching import Touching
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement, Insert, Update
     from sqlalchemy.engine import Connection
 
@@ -64,6 +66,7 @@ class Merge:
     def _new_values(self) -> dict[str, ColumnElement[Any]]:
         """What known rows will hold."""
         new = {name: value for name, value in self._values().items() if name not in self.table.stored_key}
+        new |= self._kept_opt_out(new)
         if "extra" in self.staging.staged.c:
             new["extra"] = self._json.patched(self.table.target.c.extra, self.staging.staged.c.extra)
         return new
@@ -97,6 +100,15 @@ class Merge:
             return 0
         statement = update(self.table.target).values(new).where(self._same_row, self.staging.verdict.c.differs == 1)
         return self._rows_of(statement)
+
+    def _kept_opt_out(self, new: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnElement[Any]]:
+        """The newest word on consent counts: an opt-in that is dated before a known opt-out does not undo it."""
+        if self.table.name != "contacts" or not {"consent", "consent_at"} <= new.keys():
+            return {}
+        held = self.table.target.c
+        is_older = and_(held.consent == "opted_out", new["consent"] != "opted_out", new["consent_at"] < held.consent_at)
+        words = [name for name in ("consent", "consent_at", "consent_source") if name in new]
+        return {name: case((is_older, held[name]), else_=new[name]) for name in words}
 
     def _insert(self) -> int:
         """Add the rows whose key is new."""

@@ -9,9 +9,10 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from orchestrator.clock import to_epoch
-from orchestrator.store import forgotten
+from orchestrator.store import forgotten, opt_outs
 from orchestrator.store.forgotten import Mark
 from orchestrator.store.tables import AudienceMember, AudienceTag, PullMark, Segment
+from orchestrator.vocabulary import MemberStatus, OptOutReason, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
     from orchestrator.gateway import Member
     from orchestrator.store.database import Database
-    from orchestrator.vocabulary import MemberStatus
 
 PAGE = 5000
+_PROVEN = {Refusal.COMPLIANCE.value: OptOutReason.UNSUBSCRIBED, Refusal.FORGOTTEN.value: OptOutReason.FORGOTTEN}
+"""refusals that tell that the person left"""
+GONE = "gone"
+"""status of a member of a contact that the audience does not have any more: erased, or removed by hand"""
 WORD_BITS = 62
 """bits in one mask word: a signed 64-bit integer with room to spare"""
 
@@ -61,10 +65,15 @@ class Move:
     key: str
     old_email_key: str
     old_status: str
+    moving_to: str | None
+    """the address that the provider was asked to move it to"""
     email: str
     email_key: str
     new_status: str | None
-    """status of the member that already has the new address, if any"""
+    """status of the member that already has the new address; "" or None: there is none"""
+    consent: str
+    is_taken_over: bool
+    """another contact has the old address now"""
 
 
 # -- reading back
@@ -87,19 +96,26 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 "email_key": member.email.lower(),
                 "status": status.value,
                 "at": to_epoch(member.last_changed) if member.last_changed else None,
+                "opted_in_at": to_epoch(member.opted_in_at) if member.opted_in_at else None,
                 "detail": member.reason,
             }
             for member in members
             if member.email.lower() not in erased
         ]
+        opt_outs.note_news(connection, status, rows)
         if rows:
             connection.execute(
                 text(
-                    "INSERT INTO audience_member (email_key, status, status_at, detail) "
-                    "VALUES (:email_key, :status, :at, :detail) "
+                    "INSERT INTO audience_member (email_key, status, status_at, opted_in_at, detail) "
+                    "VALUES (:email_key, :status, :at, :opted_in_at, :detail) "
                     "ON CONFLICT (email_key) DO UPDATE SET status = excluded.status, status_at = excluded.status_at, "
-                    "detail = excluded.detail, refusal = NULL, refused_payload = NULL "
-                    "WHERE audience_member.status <> excluded.status "
+                    "opted_in_at = excluded.opted_in_at, detail = excluded.detail, refusal = NULL, "
+                    "refused_payload = NULL, resubscribed_at = CASE WHEN excluded.status = 'subscribed' "
+                    "AND audience_member.status IN ('unsubscribed', 'archived') "
+                    "THEN coalesce(excluded.opted_in_at, excluded.status_at) "
+                    "ELSE audience_member.resubscribed_at END "
+                    "WHERE (audience_member.status <> excluded.status OR audience_member.status_at IS NULL "
+                    "OR coalesce(audience_member.opted_in_at, 0) <> coalesce(excluded.opted_in_at, 0)) "
                     "AND coalesce(audience_member.status_at, 0) <= coalesce(excluded.status_at, 0)"
                 ),
                 rows,
@@ -115,8 +131,24 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
 
 
 def link_members(database: Database) -> None:
-    """Members whose address is a contact's belong to it, unless the contact has a member elsewhere (a move)."""
+    """Members whose address is a contact's belong to it, unless the contact has a member elsewhere (a move).
+
+    Who left before we knew the contact left as that person.
+    """
+    unlinked = (
+        "m.contact IS NULL AND NOT EXISTS (SELECT 1 FROM audience_member o WHERE o.contact = c.id) "
+        "AND m.email_key = c.email_key"
+    )
     with database.write() as connection:
+        for status, reason in opt_outs.LEFT.items():
+            connection.execute(
+                text(
+                    "INSERT INTO opt_out (contact, at, reason) SELECT c.id, coalesce(m.status_at, 0), :reason "
+                    f"FROM audience_member m JOIN contact c ON {unlinked} WHERE m.status = :status "
+                    "ON CONFLICT (contact) DO NOTHING"
+                ),
+                {"status": status.value, "reason": reason.value},
+            )
         connection.execute(
             text(
                 "UPDATE audience_member SET contact = (SELECT c.id FROM contact c "
@@ -125,18 +157,22 @@ def link_members(database: Database) -> None:
                 "SELECT 1 FROM audience_member o WHERE o.contact = c.id))"
             )
         )
+        opt_outs.lift(connection)
 
 
 # -- what is owed
 
 
 def known_members(database: Database) -> Iterator[list[KnownMember]]:
-    """Contacts with consent, in pages by id, but for those whose member waits to be moved to a new address."""
+    """Contacts with consent who have not left, in pages by id, but for those whose member waits to be moved to a new
+    address.
+    """
     after = 0
     query = text(
         "SELECT c.id, c.key, c.email, c.email_key, c.language, m.status, m.payload, m.refused_payload "
         "FROM contact c LEFT JOIN audience_member m ON m.email_key = c.email_key "
         "WHERE c.consent = 'opted_in' AND c.id > :after "
+        "AND NOT EXISTS (SELECT 1 FROM opt_out x WHERE x.contact = c.id) "
         # a member who is still to be moved to the new address must not be added there as a second one
         "AND NOT (m.email_key IS NULL AND EXISTS (SELECT 1 FROM audience_member o WHERE o.contact = c.id)) "
         "ORDER BY c.id LIMIT :page"
@@ -153,7 +189,8 @@ def known_members(database: Database) -> Iterator[list[KnownMember]]:
 def moves(database: Database) -> list[Move]:
     """Contacts whose member still has an earlier address."""
     query = text(
-        "SELECT c.id, c.key, m.email_key, m.status, c.email, c.email_key, n.status "
+        "SELECT c.id, c.key, m.email_key, m.status, m.moving_to, c.email, c.email_key, nullif(n.status, 'gone'), c.consent, "
+        "EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
         "FROM audience_member m JOIN contact c ON c.id = m.contact "
         "LEFT JOIN audience_member n ON n.email_key = c.email_key "
         "WHERE m.email_key <> c.email_key ORDER BY c.id"
@@ -163,10 +200,13 @@ def moves(database: Database) -> list[Move]:
 
 
 def opted_out_members(database: Database) -> list[tuple[int, str, str]]:
-    """(contact, key, address) of subscribed members whose ERP record says opted out."""
+    """(contact, key, address) of subscribed members whose ERP record says opted out, and who did not subscribe again
+    after that.
+    """
     query = text(
         "SELECT c.id, c.key, c.email FROM contact c JOIN audience_member m ON m.email_key = c.email_key "
-        "WHERE c.consent = 'opted_out' AND m.status = 'subscribed' ORDER BY c.id"
+        "WHERE c.consent = 'opted_out' AND m.status = 'subscribed' "
+        "AND (c.consent_at IS NULL OR m.resubscribed_at IS NULL OR m.resubscribed_at <= c.consent_at) ORDER BY c.id"
     )
     with database.read() as connection:
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
@@ -174,7 +214,7 @@ def opted_out_members(database: Database) -> list[tuple[int, str, str]]:
 
 def tag_differences(database: Database, word: int, synced: int, left_alone: int) -> Iterator[list[TagDifference]]:
     """Subscribed members whose tags differ from what they should be, in pages by contact: their memberships, or none
-    where the ERP holds no consent any more.
+    where the ERP holds no consent any more or the person left under another address.
 
     ``synced``: bits that are carried as tags; ``left_alone``: bits of which nothing is changed.
     """
@@ -184,6 +224,7 @@ def tag_differences(database: Database, word: int, synced: int, left_alone: int)
         "SELECT c.id, c.email, coalesce(w.mask, 0) & :synced AS want, coalesce(t.mask, 0) & :considered AS have "
         "FROM contact c JOIN audience_member m ON m.email_key = c.email_key AND m.status = 'subscribed' "
         "LEFT JOIN membership_mask w ON w.contact = c.id AND w.word = :word AND c.consent = 'opted_in' "
+        "AND NOT EXISTS (SELECT 1 FROM opt_out x WHERE x.contact = c.id) "
         "LEFT JOIN tag_mask t ON t.contact = c.id AND t.word = :word "
         "WHERE c.id > :after "
         "AND (coalesce(w.mask, 0) & :synced) <> (coalesce(t.mask, 0) & :considered) ORDER BY c.id LIMIT :page"
@@ -246,7 +287,7 @@ def record_members(database: Database, rows: Sequence[Mapping[str, object]]) -> 
                 "VALUES (:email_key, :contact, 'subscribed', :payload, '') "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
                 # an update's answer says nothing new of the status: an opt-out that we know stays
-                "status = CASE WHEN audience_member.status = '' THEN 'subscribed' ELSE audience_member.status END, "
+                "status = CASE WHEN audience_member.status IN ('', 'gone') THEN 'subscribed' ELSE audience_member.status END, "
                 "refusal = NULL, refused_payload = NULL, detail = ''"
             ),
             list(rows),
@@ -255,7 +296,7 @@ def record_members(database: Database, rows: Sequence[Mapping[str, object]]) -> 
 
 def record_refusals(database: Database, rows: Sequence[Mapping[str, object]]) -> None:
     """Refused addresses: ``email_key``, ``contact``, ``payload``, ``refusal``, ``detail``, ``status`` ("" or a
-    status that the refusal proves)."""
+    status that the refusal proves), ``at`` (real time)."""
     if not rows:
         return
     with database.write() as connection:
@@ -269,58 +310,137 @@ def record_refusals(database: Database, rows: Sequence[Mapping[str, object]]) ->
             ),
             list(rows),
         )
+        for row in rows:
+            reason = _PROVEN.get(str(row["refusal"]))
+            if reason is not None:
+                opt_outs.note(connection, int(str(row["contact"])), int(str(row["at"])), reason)
 
 
 def record_status(database: Database, email_key: str, status: MemberStatus | None, at: datetime | None) -> None:
     """One member's status as just read; None: the audience has no such member."""
     with database.write() as connection:
         if status is None:
-            connection.execute(text("DELETE FROM audience_member WHERE email_key = :key"), {"key": email_key})
-        elif not forgotten.known(connection, Mark.ADDRESS, {email_key}):
-            connection.execute(
-                text(
-                    "INSERT INTO audience_member (email_key, status, status_at, detail) VALUES (:key, :status, :at, '')"
-                    " ON CONFLICT (email_key) DO UPDATE SET status = excluded.status, status_at = excluded.status_at"
-                ),
-                {"key": email_key, "status": status.value, "at": to_epoch(at) if at else None},
-            )
-
-
-def record_move(database: Database, move: Move) -> None:
-    """The member has the contact's new address now; its status and payload came along."""
-    with database.write() as connection:
-        connection.execute(text("DELETE FROM audience_member WHERE email_key = :new"), {"new": move.email_key})
+            _record_gone(connection, email_key)
+            return
+        if forgotten.known(connection, Mark.ADDRESS, {email_key}):
+            return  # of who asked to be forgotten, nothing is stored again
+        moment = to_epoch(at) if at else None
+        opt_outs.note_news(connection, status, [{"email_key": email_key, "at": moment}])
         connection.execute(
-            text("UPDATE audience_member SET email_key = :new, payload = NULL WHERE email_key = :old"),
+            text(
+                "INSERT INTO audience_member (email_key, status, status_at, detail) VALUES (:key, :status, :at, '')"
+                " ON CONFLICT (email_key) DO UPDATE SET status = excluded.status, status_at = excluded.status_at"
+            ),
+            {"key": email_key, "status": status.value, "at": moment},
+        )
+
+
+def _record_gone(connection: Connection, email_key: str) -> None:
+    """It is added again at this address, where the provider knows whether it may. At another one it is not."""
+    key = {"key": email_key}
+    connection.execute(
+        text("DELETE FROM tag_mask WHERE contact = (SELECT contact FROM audience_member WHERE email_key = :key)"),
+        key,
+    )
+    connection.execute(
+        text(
+            "UPDATE audience_member SET status = 'gone', payload = NULL WHERE email_key = :key AND contact IS NOT NULL "
+            "AND status <> ''"
+        ),
+        key,
+    )
+    connection.execute(
+        text("DELETE FROM audience_member WHERE email_key = :key AND status <> 'gone' AND refusal IS NULL"), key
+    )
+
+
+def record_unsubscribed(database: Database, email_key: str, at: int) -> None:
+    """A member whom we unsubscribed, because the ERP reported it, at that real time.
+
+    The provider's own time of it comes with its news.
+    """
+    with database.write() as connection:
+        row = {"email_key": email_key, "at": at}
+        opt_outs.note_news(connection, MemberStatus.UNSUBSCRIBED, [row])
+        connection.execute(
+            text("UPDATE audience_member SET status = 'unsubscribed', status_at = NULL WHERE email_key = :key"),
+            {"key": email_key},
+        )
+
+
+def intend_move(database: Database, move: Move) -> None:
+    """Before the provider is asked to move a member: a move whose answer is lost must not look like an erasure."""
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE audience_member SET moving_to = :new WHERE email_key = :old"),
             {"new": move.email_key, "old": move.old_email_key},
         )
 
 
-def record_parting(database: Database, move: Move, *, suppress: bool) -> None:
-    """The old address's member is nobody of ours any more. Its tags are not the new address's.
+def record_move(database: Database, move: Move) -> None:
+    """The member has the contact's new address now; its status came along, unless newer news of it were read there.
 
-    ``suppress``: the person opted out there, so the new address starts as opted out, too.
+    Where somebody opted out under the old address, that address stays opted out here, whoever has it next.
     """
     with database.write() as connection:
+        news = connection.execute(
+            text(
+                "SELECT status, status_at, opted_in_at FROM audience_member WHERE email_key = :new AND status NOT IN ('', 'gone')"
+            ),
+            {"new": move.email_key},
+        ).first()
+        connection.execute(text("DELETE FROM audience_member WHERE email_key = :new"), {"new": move.email_key})
         connection.execute(
-            text("UPDATE audience_member SET contact = NULL WHERE email_key = :old"), {"old": move.old_email_key}
+            text(
+                "UPDATE audience_member SET email_key = :new, payload = NULL, moving_to = NULL WHERE email_key = :old"
+            ),
+            {"new": move.email_key, "old": move.old_email_key},
         )
-        connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
-        if suppress:
+        if news is not None:
+            status, at, opted_in_at = news
+            opt_outs.note_news(connection, MemberStatus(status), [{"email_key": move.email_key, "at": at}])
             connection.execute(
                 text(
-                    "INSERT INTO audience_member (email_key, contact, status, detail) "
-                    "VALUES (:new, :contact, 'unsubscribed', 'opted out under an earlier address') "
-                    "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, status = excluded.status, "
-                    "detail = excluded.detail"
+                    "UPDATE audience_member SET status = :status, status_at = :at, opted_in_at = :opted_in_at "
+                    "WHERE email_key = :new"
                 ),
-                {"new": move.email_key, "contact": move.contact},
+                {"new": move.email_key, "status": status, "at": at, "opted_in_at": opted_in_at},
             )
-        else:
+        if move.old_status == MemberStatus.UNSUBSCRIBED:
             connection.execute(
-                text("UPDATE audience_member SET contact = :contact WHERE email_key = :new"),
-                {"new": move.email_key, "contact": move.contact},
+                text(
+                    "INSERT INTO audience_member (email_key, status, status_at, detail) "
+                    "SELECT :old, status, status_at, 'opted out here, then the person got another address' "
+                    "FROM audience_member WHERE email_key = :new"
+                ),
+                {"new": move.email_key, "old": move.old_email_key},
             )
+
+
+def record_parting(database: Database, move: Move) -> None:
+    """The old address's member is nobody of ours any more. Its tags are not the new address's."""
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "UPDATE audience_member SET contact = NULL, moving_to = NULL "
+                "WHERE email_key = :old AND contact = :contact"
+            ),
+            {"old": move.old_email_key, "contact": move.contact},
+        )
+        connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
+        connection.execute(
+            # what the new address's member carries is learned from the answer to its next update
+            text("UPDATE audience_member SET contact = :contact, payload = NULL WHERE email_key = :new"),
+            {"new": move.email_key, "contact": move.contact},
+        )
+
+
+def record_vanished(database: Database, move: Move, at: int) -> None:
+    """A member that was to be moved is gone. Perhaps the person had it erased: the next address is not subscribed."""
+    with database.write() as connection:
+        opt_outs.note(connection, move.contact, at, OptOutReason.VANISHED)
+        connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
+        connection.execute(text("DELETE FROM audience_member WHERE email_key = :old"), {"old": move.old_email_key})
 
 
 def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int], removed: Iterable[int]) -> None:

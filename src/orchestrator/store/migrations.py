@@ -42,11 +42,22 @@ def _remember_recomputes(connection: Connection) -> None:
     metadata.create_all(connection, tables=[metadata.tables[name] for name in ("recompute_state", "rfm_figure")])
 
 
+def _remember_who_left(connection: Connection) -> None:
+    """People who opted out, whatever their address, and when a subscription began."""
+    metadata = _metadata()
+    metadata.create_all(connection, tables=[metadata.tables["opt_out"]])
+    there = {column["name"] for column in inspect(connection).get_columns("audience_member")}
+    for name, kind in (("opted_in_at", "BIGINT"), ("resubscribed_at", "BIGINT"), ("moving_to", "VARCHAR")):
+        if name not in there:
+            connection.execute(text(f"ALTER TABLE audience_member ADD COLUMN {name} {kind}"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create_everything,
     _find_changes_by_time,
     _forgotten_people,
     _remember_recomputes,
+    _remember_who_left,
 )
 """version n is the n-th function; released ones are never edited"""
 

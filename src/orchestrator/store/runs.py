@@ -112,7 +112,11 @@ def candidate_rows(
         query = text(
             "SELECT c.id AS contact, c.key AS key, c.email_key AS email_key, "
             "CASE WHEN a.key IS NULL THEN 'contact ' || c.key ELSE 'account ' || a.key END AS unit, "
-            "c.consent AS consent, m.status AS member_status, m.refusal AS refusal, m.detail AS refusal_detail, "
+            "c.consent AS consent, m.refusal AS refusal, m.detail AS refusal_detail, "
+            # a member who waits to be moved to the contact's new address speaks for it
+            "coalesce(m.status, (SELECT max(o.status) FROM audience_member o WHERE o.contact = c.id)) "
+            "AS member_status, "
+            "(SELECT x.reason FROM opt_out x WHERE x.contact = c.id) AS left_as, "
             "c.timezone AS timezone, coalesce(c.country, a.country) AS country, "
             "(SELECT max(coalesce(s.sent_at, s.decided_at)) FROM send s WHERE s.contact = c.id "
             "AND s.campaign = :campaign AND s.run <> :run AND s.decision IN ('sent', 'planned')) AS last_sent_at, "

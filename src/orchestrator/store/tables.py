@@ -345,8 +345,14 @@ class AudienceMember(SQLModel, table=True):
     contact: int | None = _opt_big()
     """the contact that we keep in step here; None: a member that is nobody of ours"""
     status: str
-    """MemberStatus; "" while an addition is not confirmed"""
+    """MemberStatus; "" while an addition is not confirmed, "gone" where the audience has no such member any more"""
     status_at: int | None = _opt_big()
+    opted_in_at: int | None = _opt_big()
+    """when the provider says that the subscription began"""
+    resubscribed_at: int | None = _opt_big()
+    """when somebody who had left came back, by the provider's word: newer than an older opt-out of the ERP"""
+    moving_to: str | None = None
+    """the address that the provider was asked to move it to; None when the answer was stored"""
     payload: str | None = None
     """fingerprint text of the fields that the provider confirmed; None: unknown"""
     refusal: str | None = None
@@ -354,6 +360,17 @@ class AudienceMember(SQLModel, table=True):
     refused_payload: str | None = None
     """what was refused: tried again only when it changes"""
     detail: str = ""
+
+
+class OptOut(SQLModel, table=True):
+    """A contact who left at the provider. The word is the person's: it holds at every later address."""
+
+    __tablename__ = "opt_out"
+    contact: int = _big(primary=True)
+    at: int = _big()
+    """by the provider's clock; a subscription that began later lifts it"""
+    reason: str
+    """``OptOutReason``"""
 
 
 class TagMask(SQLModel, table=True):

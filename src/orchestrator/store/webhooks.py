@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.clock import to_epoch
-from orchestrator.store import forgotten
+from orchestrator.store import forgotten, opt_outs
 from orchestrator.store.forgotten import Mark
 from orchestrator.vocabulary import WebhookOutcome
 
@@ -85,6 +85,7 @@ def _carry_out(connection: Connection, delivery: Delivery, fired: int) -> Webhoo
         return WebhookOutcome.NOTED
     if forgotten.known(connection, Mark.ADDRESS, {delivery.email}):
         return WebhookOutcome.NOTED  # of who asked to be forgotten, nothing is stored again
+    opt_outs.note_news(connection, delivery.status, [{"email_key": delivery.email, "at": fired}])
     changed = connection.execute(
         text(
             "INSERT INTO audience_member (email_key, status, status_at, detail) VALUES (:key, :status, :at, '') "
