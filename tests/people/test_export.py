@@ -36,7 +36,7 @@ def test_everything_held_is_there_in_words(world: World) -> None:
     assert found["contact_id"] == CONTACT
     assert found["addresses"] == [ADDRESS]
     assert found["company"]["key"] == "a1"
-    rare = {"membership_change", "touched", "rfm_figure"}
+    rare = {"membership_change", "touched", "rfm_figure", "opt_out"}
     assert {*held, *rare} == {holding.table for holding in HOLDINGS}, "Ada left a trace everywhere"
     assert set(found["nothing_in"]) <= rare, "who is found at the first computation has not entered; nobody is ranked"
     assert held["contact"]["rows"][0]["extra"] == {"hobby": "blue pumps for ada"}

@@ -60,6 +60,7 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding("membership_mask", _CONTACT, "segments that the person is in", "memberships"),
     Holding("membership_change", _CONTACT, "when the person entered and left segments", "changes of membership"),
     Holding("audience_member", _MEMBER, "the member in Mailchimp's audience", "members of the audience"),
+    Holding("opt_out", _CONTACT, "that the person left at Mailchimp, and when", "opt-outs"),
     Holding("tag_mask", _CONTACT, "tags that the member carries in Mailchimp", "tags"),
     Holding("send", _CONTACT, "runs of campaigns: the decision about the person, why, what was written", "decisions"),
     Holding("mailing", _MAILS, "the mails of these runs", "mails"),

@@ -189,8 +189,8 @@ def known_members(database: Database) -> Iterator[list[KnownMember]]:
 def moves(database: Database) -> list[Move]:
     """Contacts whose member still has an earlier address."""
     query = text(
-        "SELECT c.id, c.key, m.email_key, m.status, m.moving_to, c.email, c.email_key, nullif(n.status, 'gone'), c.consent, "
-        "EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
+        "SELECT c.id, c.key, m.email_key, m.status, m.moving_to, c.email, c.email_key, nullif(n.status, 'gone'), "
+        "c.consent, EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
         "FROM audience_member m JOIN contact c ON c.id = m.contact "
         "LEFT JOIN audience_member n ON n.email_key = c.email_key "
         "WHERE m.email_key <> c.email_key ORDER BY c.id"
@@ -287,7 +287,8 @@ def record_members(database: Database, rows: Sequence[Mapping[str, object]]) -> 
                 "VALUES (:email_key, :contact, 'subscribed', :payload, '') "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
                 # an update's answer says nothing new of the status: an opt-out that we know stays
-                "status = CASE WHEN audience_member.status IN ('', 'gone') THEN 'subscribed' ELSE audience_member.status END, "
+                "status = CASE WHEN audience_member.status IN ('', 'gone') THEN 'subscribed' "
+                "ELSE audience_member.status END, "
                 "refusal = NULL, refused_payload = NULL, detail = ''"
             ),
             list(rows),
@@ -385,7 +386,8 @@ def record_move(database: Database, move: Move) -> None:
     with database.write() as connection:
         news = connection.execute(
             text(
-                "SELECT status, status_at, opted_in_at FROM audience_member WHERE email_key = :new AND status NOT IN ('', 'gone')"
+                "SELECT status, status_at, opted_in_at FROM audience_member "
+                "WHERE email_key = :new AND status NOT IN ('', 'gone')"
             ),
             {"new": move.email_key},
         ).first()
