@@ -155,7 +155,9 @@ class Sync:
             self._report.unknown += 1
 
     def _move_one(self, move: Move) -> None:
-        if not move.new_status and move.old_status in MOVABLE:
+        if move.was_left:
+            store.record_parting(self._database, move)
+        elif not move.new_status and move.old_status in MOVABLE:
             store.intend_move(self._database, move)
             self._gateway.change_address(move.old_email_key, move.email)
             self._moved(move)

@@ -28,6 +28,8 @@ _PROVEN = {Refusal.COMPLIANCE.value: OptOutReason.UNSUBSCRIBED, Refusal.FORGOTTE
 """refusals that tell that the person left"""
 GONE = "gone"
 """status of a member of a contact that the audience does not have any more: erased, or removed by hand"""
+MOVED_ON = "opted out here, then the person got another address"
+"""detail of an address that stays opted out although its member has another one now"""
 WORD_BITS = 62
 """bits in one mask word: a signed 64-bit integer with room to spare"""
 
@@ -72,6 +74,8 @@ class Move:
     new_status: str | None
     """status of the member that already has the new address; "" or None: there is none"""
     consent: str
+    was_left: bool
+    """the old address is one that somebody opted out at and left; the audience has no member there"""
     is_taken_over: bool
     """another contact has the old address now"""
 
@@ -190,13 +194,13 @@ def moves(database: Database) -> list[Move]:
     """Contacts whose member still has an earlier address."""
     query = text(
         "SELECT c.id, c.key, m.email_key, m.status, m.moving_to, c.email, c.email_key, nullif(n.status, 'gone'), "
-        "c.consent, EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
+        "c.consent, m.detail = :moved_on, EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
         "FROM audience_member m JOIN contact c ON c.id = m.contact "
         "LEFT JOIN audience_member n ON n.email_key = c.email_key "
         "WHERE m.email_key <> c.email_key ORDER BY c.id"
     )
     with database.read() as connection:
-        return [Move(*row) for row in connection.execute(query)]
+        return [Move(*row) for row in connection.execute(query, {"moved_on": MOVED_ON})]
 
 
 def opted_out_members(database: Database) -> list[tuple[int, str, str]]:
@@ -412,10 +416,10 @@ def record_move(database: Database, move: Move) -> None:
             connection.execute(
                 text(
                     "INSERT INTO audience_member (email_key, status, status_at, detail) "
-                    "SELECT :old, status, status_at, 'opted out here, then the person got another address' "
+                    "SELECT :old, status, status_at, :moved_on "
                     "FROM audience_member WHERE email_key = :new"
                 ),
-                {"new": move.email_key, "old": move.old_email_key},
+                {"new": move.email_key, "old": move.old_email_key, "moved_on": MOVED_ON},
             )
 
 
@@ -442,7 +446,15 @@ def record_vanished(database: Database, move: Move, at: int) -> None:
     with database.write() as connection:
         opt_outs.note(connection, move.contact, at, OptOutReason.VANISHED)
         connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
-        connection.execute(text("DELETE FROM audience_member WHERE email_key = :old"), {"old": move.old_email_key})
+        connection.execute(
+            text("DELETE FROM audience_member WHERE email_key = :old AND status IN ('subscribed', 'gone')"),
+            {"old": move.old_email_key},
+        )
+        # an opt-out of the address outlives its member
+        connection.execute(
+            text("UPDATE audience_member SET contact = NULL, detail = :moved_on WHERE email_key = :old"),
+            {"old": move.old_email_key, "moved_on": MOVED_ON},
+        )
 
 
 def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int], removed: Iterable[int]) -> None:
