@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test crash-test check lint types format lock browser spark screens docs benchmark clean
+.PHONY: demo test crash-test consent-test check lint types format lock browser spark screens docs benchmark clean
 
 # A generated wholesaler, a local Mailchimp, one whole cycle, and the inbox at http://127.0.0.1:8025
 demo: $(READY)
@@ -17,6 +17,10 @@ test: $(READY)
 # Kill before and after every request and every commit of a cycle: all points, some minutes
 crash-test: $(READY)
 	ALL_CRASH_POINTS=1 $(BIN)/python -m pytest -n auto tests/scenarios/test_crash_points.py
+
+# Random histories of consent, hundreds of them: some minutes
+consent-test: $(READY)
+	CONSENT_HISTORIES=300 $(BIN)/python -m pytest tests/scenarios/test_consent.py
 
 # What CI asks: lint, format, types, tests
 check: lint types test
