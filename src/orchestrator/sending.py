@@ -94,6 +94,11 @@ class ByHand:
         return self._run is not None and self._run.finished_at is not None
 
     @property
+    def segment(self) -> str:
+        """Whose members it is for."""
+        return self._campaign.segment
+
+    @property
     def recipients(self) -> int:
         """How many would be mailed."""
         return recipients_of(self.decisions)

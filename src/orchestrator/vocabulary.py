@@ -129,7 +129,7 @@ class Decision(StrEnum):
     SENT = "sent"
     """delivered to the provider's mail servers, as the provider reports"""
     CANCELLED = "cancelled"
-    """the run was cancelled before this mail went out"""
+    """the run was cancelled, or its time was missed, before this mail went out"""
 
 
 class RunState(StrEnum):

@@ -189,6 +189,54 @@ def test_outside_open_hours_is_deferred_and_goes_out_at_the_next_open_moment(sho
     assert shop.receivers("news") == ["c1", "c2", "c4"]
 
 
+@pytest.mark.parametrize(
+    ("hours_late", "decision", "others"), [(6, "sent", True), (7, "cancelled", True), (7, "cancelled", False)]
+)
+def test_who_waited_for_open_hours_is_missed_like_the_schedule(
+    shop: World, hours_late: int, decision: str, *, others: bool
+) -> None:
+    """c2 lives where it is night; nobody looks until some hours after the morning there."""
+    shop.configure('[limits]\nquiet_hours = "20:00-07:00"')
+    shop.campaign(
+        "news", "everybody", "plain", trigger='on = "schedule"\ncron = "30 10 * * mon"\nmissed_after = "6 hours"'
+    )
+    shop.contact("c2", timezone="Pacific/Honolulu")
+    for contact in () if others else ("c1", "c4"):
+        shop.contact(contact, consent="opted_out")
+    shop.load(MONDAY)
+    shop.cycle(MONDAY)
+    shop.cycle(MONDAY + HOUR)  # 11:00 in Stockholm, midnight in Honolulu
+    morning = MONDAY + 8 * HOUR
+    shop.cycle(morning + hours_late * HOUR)
+    answer = shop.ok("why", "news", "c2", "--json", now=morning + hours_late * HOUR).json
+    assert answer["decision"] == decision
+    assert shop.receivers("news") == (["c1"] if others else []) + (["c2"] if decision == "sent" else []) + (
+        ["c4"] if others else []
+    )
+    assert answer["state"] == ("sent" if others else "cancelled")
+    if decision == "cancelled":
+        assert answer["reasons"][0] == (
+            "Missed: it was to go out at 2026-03-02 18:00, more than 6 hours before anybody looked."
+        )
+        runs = shop.ok("runs", "--json", now=morning + hours_late * HOUR).json["runs"]
+        (run,) = [one for one in runs if one["campaign"] == "news"]
+        assert run["reason"].startswith("Missed: 1 contact waited for open hours")
+
+
+def test_a_segment_with_nobody_in_it_is_said_in_words(shop: World) -> None:
+    shop.segment("nobody", "false")
+    shop.campaign("quiet", "nobody", "plain")
+    out = shop.ok("send", "quiet", "--yes", now=MONDAY).out
+    assert 'Nobody is in "nobody", so there is nobody to send it to.' in out
+    assert "campaigns segments explain nobody CONTACT" in out
+
+
+def test_the_first_cycle_says_that_members_were_there_before(shop: World) -> None:
+    first = shop.ok("daemon", "--once", now=MONDAY).out
+    assert "3 of them for the first time: their 7 members were there before" in first
+    assert "for the first time" not in shop.ok("daemon", "--once", now=MONDAY + HOUR).out
+
+
 def test_what_was_read_back_is_a_field(shop: World, mailchimp: Sandbox, wall: Wall) -> None:
     for name, where in {
         "mailed": "mails_total >= 1 and mails_last_1_days >= 1 and received('news')",

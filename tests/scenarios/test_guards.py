@@ -51,6 +51,9 @@ def test_nothing_is_sent_on_old_data(shop: World) -> None:
 
 def test_an_open_run_does_not_go_on_with_old_data(shop: World) -> None:
     shop.configure(shop.settings + '[limits]\nquiet_hours = "00:00-23:00"\n')
+    patient = 'on = "schedule"\ncron = "0 10 * * *"\nmissed_after = "2 days"'
+    shop.campaign("metal-news", "metal", "t", "Metal", patient)
+    shop.campaign("wood-news", "wood", "t", "{{ contact.first_name }}", patient)
     shop.cycle(MONDAY)
     assert shop.mails() == []
     late = MONDAY + timedelta(days=1, hours=13)

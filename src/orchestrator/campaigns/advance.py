@@ -222,8 +222,9 @@ class Advance:
             if RunState(run.state) == state:
                 return
             assert state in RUN_MOVES[RunState(run.state)], f"{run.state} -> {state}"
-            reason = run.reason if state == RunState.CANCELLED else ""
-            store.set_run(connection, run, state=state.value, reason=reason, finished_at=to_epoch(self._now))
+            store.set_run(
+                connection, run, state=state.value, reason=_last_reason(run, counts), finished_at=to_epoch(self._now)
+            )
 
     def _is_owed(self, run: Run) -> bool:
         """Mails of the run are planned or deferred still."""
@@ -251,10 +252,22 @@ class Advance:
             store.set_run(connection, run, state=state.value, reason="")
 
 
+def _last_reason(run: Run, counts: dict[str, int]) -> str:
+    """Why a run ended otherwise than meant; "" where it did not."""
+    missed = counts.get(Decision.CANCELLED.value, 0)
+    if run.cancelled_by is not None:
+        return run.reason
+    if not missed:
+        return ""
+    contacts = "1 contact waited" if missed == 1 else f"{missed:,} contacts waited"
+    return f"Missed: {contacts} for open hours, and nobody looked until it was too late (missed_after)."
+
+
 def _last_state(run: Run, counts: dict[str, int]) -> RunState:
     """What a run is in the end, when none of its mails is planned or deferred any more."""
+    # without a person who stopped it, mails are cancelled because their time was missed: others were sent all the same
+    if counts.get(Decision.SENT.value) and not (counts.get(Decision.CANCELLED.value) and run.cancelled_by is not None):
+        return RunState.SENT
     if counts.get(Decision.CANCELLED.value):
         return RunState.CANCELLED
-    if counts.get(Decision.SENT.value):
-        return RunState.SENT
     return RunState.NOTHING_TO_SEND if run.cancelled_by is None else RunState.CANCELLED

@@ -13,22 +13,24 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import col
 
 from orchestrator.campaigns.content import render
+from orchestrator.campaigns.eligibility import Verdict
 from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
 from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.merge_fields import carriers, confirmed_values, lease, make_fields, release_outdated
 from orchestrator.campaigns.quality import stop_if_unfit
-from orchestrator.clock import to_epoch
+from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.errors import RetryLater
 from orchestrator.store import runs as store
 from orchestrator.store.tables import Mailing, Send
 from orchestrator.templates.faults import TooManyMailings
 from orchestrator.templates.mailings import MailingCompiler
 from orchestrator.templates.quality import Gate
-from orchestrator.vocabulary import MailingState, RunState
+from orchestrator.vocabulary import Decision, MailingState, RunState, TriggerKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy.engine import Connection
 
@@ -53,13 +55,11 @@ def recheck(database: Database, workspace: Workspace, campaign: CampaignDefiniti
     just_decided = run.state == RunState.PLANNED and run.decided_at == to_epoch(now) and run.approved_at is None
     with database.write() as connection:
         again = {} if just_decided else dict(store.sends_to_recheck(connection, run.id))
-        again |= {
-            contact: entered
-            for contact, entered, moment in store.deferred_sends(connection, run.id)
-            if moment <= to_epoch(now)
-        }
+        waited = [one for one in store.deferred_sends(connection, run.id) if one[2] <= to_epoch(now)]
+        again |= {contact: entered for contact, entered, _ in waited}
+        missed = {contact: opened for contact, _, opened in waited if _is_missed(campaign, from_epoch(opened), now)}
         if again:
-            _decide_again(connection, workspace, campaign, run, again, now)
+            _decide_again(connection, workspace, campaign, run, again, missed, now)
         store.follow_addresses(connection, run.id)
         store.set_run(connection, run, decided_at=to_epoch(now))
 
@@ -121,21 +121,41 @@ def compile_run(
     return len(plan.mailings)
 
 
+def _is_missed(campaign: CampaignDefinition, opened: datetime, now: datetime) -> bool:
+    """The newsletter of a contact whose open hours began too long ago is yesterday's: as with its schedule."""
+    trigger = campaign.trigger
+    return trigger.on is TriggerKind.SCHEDULE and now - opened > trigger.missed_after
+
+
+def _unless_missed(verdict: Verdict, opened: int | None, campaign: CampaignDefinition, zone: ZoneInfo) -> Verdict:
+    if opened is None or verdict.decision not in {Decision.PLANNED, Decision.DEFERRED}:
+        return verdict
+    hours = campaign.trigger.missed_after.total_seconds() / 3600
+    return Verdict(
+        Decision.CANCELLED,
+        f"Missed: it was to go out at {from_epoch(opened).astimezone(zone):%Y-%m-%d %H:%M}, "
+        f"more than {hours:g} hours before anybody looked.",
+    )
+
+
 def _decide_again(
     connection: Connection,
     workspace: Workspace,
     campaign: CampaignDefinition,
     run: Run,
     entries: Mapping[int, int | None],
+    missed: Mapping[int, int],
     now: datetime,
 ) -> None:
+    """``missed``: contact -> when it was to go out, of those for whom it is too late."""
     assert run.id is not None
     conditions = conditions_of(connection, workspace.segments, campaign)
     keep_conditions(connection, run, conditions)
     rows: list[dict[str, Any]] = []
-    for candidate, verdict, facts in judged(
+    for candidate, found, facts in judged(
         connection, workspace.settings, campaign, conditions, entries, now=now, run=run.id
     ):
+        verdict = _unless_missed(found, missed.get(candidate.contact), campaign, workspace.settings.timezone)
         rows.append(
             {
                 "contact": candidate.contact,

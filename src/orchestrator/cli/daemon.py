@@ -134,6 +134,12 @@ def _show_facts(report: CycleReport) -> None:
         entered = sum(segment.entered for segment in report.recomputed.segments)
         left = sum(segment.left for segment in report.recomputed.segments)
         output.line(f"Recompute: {len(report.recomputed.segments)} segments, {entered:,} entered, {left:,} left.")
+        first = [segment.size for segment in report.recomputed.segments if segment.first]
+        if first:
+            output.line(
+                f"           {len(first)} of them for the first time: their {sum(first):,} members were there before, "
+                "and get mails for those who enter only where existing = true."
+            )
         for segment in report.recomputed.segments:
             if segment.held:
                 output.warning(f"{segment.name} is held back: {segment.held}.")

@@ -83,7 +83,12 @@ def _answer(shared: Shared, by_hand: ByHand, *, dry_run: bool) -> int:
             f"{words} {found['run']}: {found['state']}, {found['recipients']:,} recipients in "
             f"{len(found['mailings'])} mailings."
         )
-        output.line(f"  {output.counts(found['decisions'])}")
+        if found["decisions"]:
+            output.line(f"  {output.counts(found['decisions'])}")
+        else:
+            segment = by_hand.segment
+            output.line(f'  Nobody is in "{segment}", so there is nobody to send it to.')
+            output.line(f"  Why somebody is not: campaigns segments explain {segment} CONTACT")
         if dry_run:
             output.line("Nothing was changed.")
     state, reason = found["state"], found["reason"]

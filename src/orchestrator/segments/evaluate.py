@@ -66,6 +66,8 @@ class SegmentResult:
     """its equal share of the one pass for all"""
     held: str | None
     """why its members were left as they were"""
+    first: bool = False
+    """computed for the first time: its members have not entered, they were there"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def recompute(
         elif name in held:
             results.append(SegmentResult(name, size, 0, 0, share, held[name]))
         elif name in standing.first:
-            results.append(SegmentResult(name, counts[name].entered, 0, 0, share, None))
+            results.append(SegmentResult(name, counts[name].entered, 0, 0, share, None, first=True))
         else:
             entered, left = counts[name].entered, counts[name].left
             results.append(SegmentResult(name, size + entered - left, entered, left, share, None))
