@@ -68,6 +68,7 @@ docs: $(READY)
 # Figures for README.md; minutes, not seconds
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.recompute
+	$(BIN)/python -m benchmarks.rendering
 
 # Forget the environment and everything that was derived
 clean:

@@ -95,3 +95,8 @@ def test_a_value_that_would_leave_a_space_at_an_edge_keeps_them_apart(library: M
 def test_links_that_differ_stay_apart(library: MakeLibrary) -> None:
     body = page("<a href='https://shop.example/{% if contact.name %}a{% else %}b{% endif %}'>x</a>")
     assert len(plan_of(library, PEOPLE, mail_html=body).mailings) == 2
+
+
+def test_spaces_that_the_plain_text_has_not_keep_them_apart(library: MakeLibrary) -> None:
+    body = page("<p>{% if contact.name %}Dear  old friend{% else %}Hello{% endif %}</p>")
+    assert len(plan_of(library, PEOPLE, mail_html=body).mailings) == 2

@@ -121,7 +121,7 @@ def test_the_preview_is_what_jinja_prints_with_safe_values(body: list[str], some
         if not re.search(r"set s|call|m\(", source):
             assert text == plain.from_string(source).render(names)
         expected = css_inline.inline(marked.from_string(page(source)).render(names))
-        assert _seen(preview.html) == _seen(expected)
+        assert seen(preview.html) == seen(expected)
 
 
 @pytest.mark.shared
@@ -140,7 +140,7 @@ def test_awkward_strings_arrive_as_previewed_whether_or_not_the_provider_escapes
             page_of_key = mailing.html
             for tag, field in fields.items():
                 page_of_key = page_of_key.replace(f"*|{tag}|*", html.escape(field))
-            assert _seen(page_of_key) == _seen(rendered[int(key)].preview().html)
+            assert seen(page_of_key) == seen(rendered[int(key)].preview().html)
 
 
 def _safe(printed: Any, *, markup: bool) -> Any:
@@ -166,7 +166,7 @@ class _Reader(HTMLParser):
             self.seen.append(data)
 
 
-def _seen(source: str) -> list[Any]:
+def seen(source: str) -> list[Any]:
     """What a reader's program makes of a page: tags, attributes and text, entities resolved."""
     reader = _Reader()
     reader.feed(source.partition("<body>")[2])

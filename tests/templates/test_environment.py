@@ -97,6 +97,16 @@ def test_a_changed_file_is_seen_without_a_restart(library: MakeLibrary, folder: 
     assert "tre" in mail(files, language="sv").preview().html
 
 
+def test_mails_of_one_run_are_made_of_the_same_templates(library: MakeLibrary, folder: Path) -> None:
+    files = library(mail_html=page("one {% include 'part.html' %}"), part_html="first")
+    with files.steady():
+        assert "one first" in mail(files).preview().html
+        (folder / "mail.html").write_text(page("two, longer"))
+        (folder / "part.html").write_text("second")
+        assert "one first" in mail(files).preview().html
+    assert "two, longer" in mail(files).preview().html
+
+
 def test_a_fault_in_the_subject_names_the_subject(library: MakeLibrary) -> None:
     with pytest.raises(TemplateError, match=r"^subject:1:4: contact\.frist_name does not exist"):
         mail(library(mail_html=page("x")), subject="{{ contact.frist_name }}")

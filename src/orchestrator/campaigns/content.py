@@ -40,11 +40,11 @@ def render(
 ) -> Iterator[Rendered]:
     """The mail of each contact (by id; ``Rendered.contact_key`` is the id as text), in the order of ids.
 
-    All of them see one moment of the database. Raises TemplateError.
+    All of them see one moment of the database, and the templates as they are now. Raises TemplateError.
     """
     segment = workspace.segments.get(campaign.segment)
     printed = fields_printed(library, campaign)
-    with database.read() as connection:
+    with database.read() as connection, library.steady():
         people = sorted(contacts)
         for contact, context in _contexts(connection, workspace.settings, campaign, segment, printed, people, now):
             yield library.render(

@@ -100,7 +100,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A mapping's own keys come before Python's methods: ``cart.items`` may be a column."""
-        if isinstance(obj, Mapping):
+        if type(obj) is dict or isinstance(obj, Mapping):  # the first is what contexts hold, and quick to see
             try:
                 return obj[attribute]
             except KeyError:

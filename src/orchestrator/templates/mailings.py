@@ -101,7 +101,8 @@ class Recipients(Mapping[str, "Mapping[str, str]"]):
     def _fields(self, values: Sequence[str]) -> dict[str, str]:
         fields: dict[str, str] = {}
         for variable, tags in zip(self._layout.variables, self._tags, strict=True):
-            value = variable.chain.of(values)
+            chain = variable.chain
+            value = chain.of(values) if chain.between else values[chain.columns[0]]
             if len(tags) == 1:
                 fields[tags[0]] = value
             else:

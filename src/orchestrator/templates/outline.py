@@ -17,7 +17,7 @@ from orchestrator.templates import html_context
 from orchestrator.templates.faults import Site
 from orchestrator.templates.pieces import MarkupPieces, TagText, TextPieces
 from orchestrator.templates.printed import text_of
-from orchestrator.templates.safe_values import Place, constant_text, safe_value
+from orchestrator.templates.safe_values import SUSPECT, Place, constant_text, safe_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,11 +72,19 @@ class OutlineReader:
             self._forget()
         node = self._root
         values: list[str] = []
+        suspect = SUSPECT.search
         for chunk in chunks:
             if type(chunk) is str:
                 node = node.after.get(chunk) or self._text(node, chunk)
             elif type(chunk) is tuple:
-                node = self._printed(node, chunk[0], chunk[1], values)
+                value, site = chunk
+                gap = node.gap
+                if type(value) is str and gap is not None and node.place is Place.TEXT and not suspect(value):
+                    # the common case, without a call
+                    values.append(value)
+                    node = gap
+                else:
+                    node = self._printed(node, value, site, values)
             else:
                 node = self._printed(node, chunk, Site("", 0, self._markup), values)
         if node.outline is None:

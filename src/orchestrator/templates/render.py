@@ -6,9 +6,10 @@ What ``Rendered.preview`` shows and what ``mailings`` sends are filled from the 
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -29,7 +30,7 @@ from orchestrator.templates.variants import TemplateFolder, Variant
 from orchestrator.templates.work import Work, counted_work, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set as AbstractSet
+    from collections.abc import Iterator, Mapping, Set as AbstractSet
     from pathlib import Path
 
     from orchestrator.problems import Problem
@@ -55,6 +56,14 @@ class TemplateSettings:
     """merge fields of the workspace's own, which may stand in a mail as ``*|TAG|*``"""
 
 
+class _Sources(NamedTuple):
+    """What the mails of one language are made of: the compiled subject, preheader, template and plain text."""
+
+    variant: Variant
+    environment: TemplateEnvironment
+    parts: list[Template | None]
+
+
 class TemplateLibrary:
     """All templates of a workspace's folder. Changed files are seen at the next rendering."""
 
@@ -66,6 +75,7 @@ class TemplateLibrary:
         self._readers: dict[int, tuple[Template, OutlineReader]] = {}
         self._lines: dict[tuple[str, str, str], Template] = {}
         self._skeletons: dict[tuple[Any, ...], Skeleton] = {}
+        self._steady: dict[tuple[str, str | None, str, str | None], _Sources] | None = None
         self._utm = lru_cache(64)(lambda items: Utm.of(dict(items), settings.own_domains))
         self._compile = lru_cache(_COMPILED_AT_HAND)(_compiled)
 
@@ -89,8 +99,7 @@ class TemplateLibrary:
         ``language`` is the contact's; ``utm`` the campaign's [utm] table; ``key`` the contact's id. Raises
         TemplateError with file and line.
         """
-        variant = self.files.resolve(template, language)
-        environment = self.environment(variant.formats)
+        variant, environment, parts = self._sources(template, language, subject, preheader)
         parameters = self._utm(tuple(utm.items()) if utm else ())
         token = ACTIVE.set(parameters)
         try:
@@ -98,7 +107,7 @@ class TemplateLibrary:
             values: list[str] = []
             names = {**environment.globals, **context}
             with counted_work() as work:
-                for part in self._parts(variant, subject, preheader):
+                for part in parts:
                     outline = None
                     if part is not None:
                         outline, printed = self._read(part, names, work)
@@ -143,6 +152,7 @@ class TemplateLibrary:
             locale = locale_of(language) or locale_of(self.settings.locale) or Locale("en")
             formats = Formats(locale, self.settings.currency, self.settings.timezone)
             known = self._environments.setdefault(language, TemplateEnvironment(self.folder, formats))
+            known.auto_reload = self._steady is None
         return known
 
     def compiled(self, skeleton: Skeleton) -> Document:
@@ -163,6 +173,33 @@ class TemplateLibrary:
     def fault(self, error: Exception, lines: Mapping[str, str]) -> TemplateError:
         """``error`` with its place; ``lines`` are the texts of subject and preheader."""
         return located(error, lambda file: lines.get(file) or self.source_of(file), self.folder.name)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Inside, changes of files are not looked for: all mails of a run are made of the same templates."""
+        self._steady = {}
+        try:
+            for environment in self._environments.values():
+                environment.auto_reload = False
+            yield
+        finally:
+            self._steady = None
+            for environment in self._environments.values():
+                environment.auto_reload = True
+
+    def _sources(self, template: str, language: str | None, subject: str, preheader: str | None) -> _Sources:
+        asked = (template, language, subject, preheader)
+        known = self._steady.get(asked) if self._steady is not None else None
+        if known is None:
+            variant = self.files.resolve(template, language)
+            try:
+                parts = self._parts(variant, subject, preheader)
+            except Exception as error:
+                raise self.fault(error, {"subject": subject, "preheader": preheader or ""}) from error
+            known = _Sources(variant, self.environment(variant.formats), parts)
+            if self._steady is not None:
+                self._steady[asked] = known
+        return known
 
     def _parts(self, variant: Variant, subject: str, preheader: str | None) -> list[Template | None]:
         """The compiled subject, preheader, template and plain text."""

@@ -49,9 +49,10 @@ class Place(enum.Enum):
     """inside the address of a background image"""
 
 
-# a value without any of these is safe as it is; "& " is not the beginning of an entity
+# text without any of these is safe as it is; "& " is not the beginning of an entity
 _CHANGES = r"""[<>|*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|&(?! )|\A\s|\s\Z"""
-_SUSPECT = re.compile(_CHANGES)
+SUSPECT = re.compile(_CHANGES)
+"""text without it is its own safe value"""
 _SUSPECT_IN_ATTRIBUTE = re.compile(rf"""["']|{_CHANGES}""")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -67,7 +68,7 @@ _JOINER, _NO_BREAK_SPACE = "\u2060", "\u00a0"
 def safe_value(value: str, place: Place) -> str:
     """``value`` as it stands in the mail at ``place``. A safe value is its own safe value there."""
     if place is Place.TEXT:
-        if not _SUSPECT.search(value):
+        if not SUSPECT.search(value):
             return value
     elif place is Place.ATTRIBUTE:
         if not _SUSPECT_IN_ATTRIBUTE.search(value):

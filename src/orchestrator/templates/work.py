@@ -42,11 +42,11 @@ class TooMuchWork(SecurityError):
 class Work:
     """What the mail that is being rendered used so far."""
 
-    __slots__ = ("_characters", "_steps")
+    __slots__ = ("_steps", "characters")
 
     def __init__(self) -> None:
         self._steps = 0
-        self._characters = 0
+        self.characters = 0
 
     def step(self) -> None:
         """One round of a loop, one call, one include."""
@@ -57,10 +57,13 @@ class Work:
 
     def write(self, characters: int) -> None:
         """Text that a template, a macro or a block printed."""
-        self._characters += characters
-        if self._characters > MOST_CHARACTERS:
-            message = f"the mail grows past {MOST_CHARACTERS:,} characters"
-            raise TooMuchWork(message, "Look for a loop that prints too much; show the first few with [:20].")
+        self.characters += characters
+        if self.characters > MOST_CHARACTERS:
+            raise self.too_long()
+
+    def too_long(self) -> TooMuchWork:
+        message = f"the mail grows past {MOST_CHARACTERS:,} characters"
+        return TooMuchWork(message, "Look for a loop that prints too much; show the first few with [:20].")
 
 
 _ACTIVE: ContextVar[Work | None] = ContextVar("work", default=None)
@@ -108,12 +111,12 @@ def written(chunks: Iterator[Any], work: Work) -> Iterator[Any]:
         value = chunk
         if type(chunk) is tuple:
             value, site = chunk
-        try:
-            work.write(len(value) if isinstance(value, str) else 1)
-        except TooMuchWork as error:
+        work.characters += len(value) if isinstance(value, str) else 1
+        if work.characters > MOST_CHARACTERS:
+            error = work.too_long()
             if site is not None:
                 error.printed_at = site  # type: ignore[attr-defined]  # read by faults.located
-                raise
+                raise error
             chunks.throw(error)  # type: ignore[attr-defined]  # compiled templates are generators
         yield chunk
 
