@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from orchestrator.definitions.workspace import read_workspace
 
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.definitions.values import Settings
+
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]*)")
 
 
 def exposures(root: Path) -> list[str]:
@@ -50,12 +50,9 @@ def _private_files(settings: Settings, root: Path) -> list[tuple[str, Path]]:
         settings.web.signing_secret or "",
     )
     files = [("The secret's file", root / text[5:]) for text in references if text.startswith("file:")]
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        return files
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        files.append(("The database", root / url.database))
+    database = _SQLITE.match(settings.database_url)
+    if database is not None and database[1] not in {"", ":memory:"}:
+        files.append(("The database", root / database[1]))
     return files
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-from jinja2 import TemplateError as JinjaError, meta
+from jinja2 import Environment, TemplateError as JinjaError, meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from jinja2 import Environment
 
 
 def source_of(environment: Environment, name: str) -> str:
@@ -32,8 +31,22 @@ def all_sources(environment: Environment, roots: Iterable[str]) -> dict[str, str
             continue
         try:
             found[name] = environment.loader.get_source(environment, name)[0]
-            tree = environment.parse(found[name], name)
+            waiting += _named_by(environment, name, found[name])
         except JinjaError:
             continue
-        waiting += [other for other in meta.find_referenced_templates(tree) if other is not None]
     return found
+
+
+_NAMED: WeakKeyDictionary[Environment, dict[str, tuple[str, ...]]] = WeakKeyDictionary()
+"""text -> the templates that it names: texts are asked for again and again, and parsing one takes milliseconds"""
+_MOST_TEXTS = 1_000
+
+
+def _named_by(environment: Environment, name: str, source: str) -> tuple[str, ...]:
+    known = _NAMED.setdefault(environment, {})
+    if source not in known:
+        if len(known) >= _MOST_TEXTS:
+            known.clear()
+        tree = environment.parse(source, name)
+        known[source] = tuple(other for other in meta.find_referenced_templates(tree) if other is not None)
+    return known[source]
