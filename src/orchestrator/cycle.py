@@ -19,9 +19,11 @@ from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.recovery import recover
 from orchestrator.campaigns.start import start
 from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.definitions.schedules import next_after
 from orchestrator.errors import Busy, OrchestratorError, Refused, UsageError
 from orchestrator.freshness import stale
-from orchestrator.segments.evaluate import Recompute, recompute as recompute_segments
+from orchestrator.segments.evaluate import Recompute, Scope, recompute as recompute_segments
+from orchestrator.segments.passes import last_full
 from orchestrator.sources.load import import_sources
 from orchestrator.store import jobs, mail_events, recovery as books, runs as store
 from orchestrator.vocabulary import RunState
@@ -93,7 +95,7 @@ def import_step(
     return report
 
 
-def recompute_step(engine: Engine, *, now: datetime, force: bool = False) -> Recompute:
+def recompute_step(engine: Engine, *, now: datetime, force: bool = False, scope: Scope = Scope.CHANGED) -> Recompute:
     """Who is in which segment; who entered and left. Sees campaigns: their entries and schedules count from now."""
     with _recorded(engine, "recompute", now) as said:
         with engine.database.write() as connection:
@@ -105,11 +107,14 @@ def recompute_step(engine: Engine, *, now: datetime, force: bool = False) -> Rec
             now=now,
             force=force,
             unreadable=engine.kept_segments,
+            scope=scope,
         )
         held = [segment for segment in result.segments if segment.held]
         said.message = f"{len(result.segments)} segments"
         if held:
             said.message += "; held back: " + ", ".join(f"{segment.name} ({segment.held})" for segment in held)
+        if wrong := result.found.in_words:
+            said.message += f"; {wrong}"
         if force:
             _audit(engine, now, "segments --force", "accepted changes past the guards")
     return result
@@ -234,7 +239,7 @@ def whole_cycle(
         with _tolerated(report):
             report.imported = import_step(engine, now=now)
     with _tolerated(report):
-        report.recomputed = recompute_step(engine, now=now)
+        report.recomputed = recompute_step(engine, now=now, scope=_scope(engine, now))
     if report.recomputed is None:
         return report
     with _tolerated(report):
@@ -249,6 +254,15 @@ def whole_cycle(
         with _tolerated(report):
             report.events = reports_step(engine, now=now, among=sent_before)
     return report
+
+
+def _scope(engine: Engine, now: datetime) -> Scope:
+    """Everybody is due once after each moment of the schedule, whoever recomputes first; missed ones count."""
+    schedule, zone = engine.settings.schedule.full_recompute, engine.settings.timezone
+    with engine.database.read() as connection:
+        last = last_full(connection)
+    due_at = None if last is None else next_after(schedule, last, zone)
+    return Scope.CHECKED if due_at is not None and due_at <= now else Scope.CHANGED
 
 
 def stop_in_the_past(recomputed: Recompute) -> None:

@@ -49,6 +49,8 @@ CONDITIONS = (
     "avg_order_value_total > 60 or web_share_last_30_days >= 0.5",
     "returns_last_90_days > 0 or orders_last_year > 1",
     "cart_items > 3 and hours_since_cart_change >= 4",
+    "hours_since_cart_change < 30 and (cart_items = 1 or account_days_since_last_order * 24 > hours_since_cart_change)",
+    "20 >= days_since_login and not (days_since_login + 1 > days_since_last_order * 2)",
     "cart_value > 30 or hours_since_cart_add between 1 and 5",
     "hours_since_cart_change is null and cart_lines = 0",
     "days_since_login >= 14 or days_since_login is null",

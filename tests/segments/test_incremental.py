@@ -24,7 +24,7 @@ from orchestrator.store.database import open_database
 from orchestrator.store.touched import take_touched, touch_contacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 HOUR = timedelta(hours=1)
+COMPUTES = "segment one computes with days or hours since something"
 
 
 class Drawn:
@@ -173,15 +174,70 @@ def test_who_crosses_a_limit_by_time_alone_is_found(database: Database) -> None:
     assert (after.found.computed, result(after)) == (1, {"idle": (2, 1, 0)})
 
 
+AHEAD = at(NOW) + 1_800
+
+
+@pytest.mark.parametrize(
+    ("where", "prepare"),
+    [
+        ("lead_score > 0", lambda shop: shop.contact(lead_score=1, created_at=AHEAD)),
+        ("consent = 'opted_in'", lambda shop: shop.contact(consent="opted_in", consent_at=AHEAD)),
+        ("orders_total > 0", lambda shop: shop.order(shop.contact(), 100, AHEAD)),
+        ("account_orders_total > 0", lambda shop: shop.order(shop.contact(account=shop.account()), 100, AHEAD)),
+        ("days_since_last_order >= 0", lambda shop: shop.order(shop.contact(), 100, AHEAD)),
+        ("cart_lines = 0 and hours_since_cart_change >= 0", lambda shop: shop.cart(shop.contact(), modified_at=AHEAD)),
+        ("hours_since_cart_add >= 0", lambda shop: shop.cart(shop.contact(), last_added_at=AHEAD)),
+        ("days_since_login is not null", lambda shop: shop.login(shop.contact(), AHEAD)),
+        ("attended('x')", lambda shop: shop.event(shop.contact(), "event_attended", AHEAD, x="yes")),
+        ("rfm_recency = 5", lambda shop: shop.order(shop.contact(), 100, AHEAD)),
+    ],
+    ids=[
+        *("signup", "consent", "order", "order of the account", "age of an order", "cart", "addition to a cart"),
+        *("login", "mention", "score"),
+    ],
+)
+def test_what_lies_ahead_counts_when_its_moment_has_come(
+    sqlite_database: Database, where: str, prepare: Callable[[Shop], object]
+) -> None:
+    shop = Shop()
+    if where.startswith("rfm"):
+        shop.order(shop.contact(), 50, at(NOW) - DAY)
+    prepare(shop)
+    shop.write(sqlite_database)
+    wanted = segments(one=where)
+    before = changed(sqlite_database, wanted, NOW)
+    after = changed(sqlite_database, wanted, NOW + HOUR)
+    assert after.found.everybody == ""
+    assert after.segments[0].entered == 1
+    checked = recompute(sqlite_database, unguarded(), wanted, now=NOW + HOUR, scope=Scope.CHECKED)
+    assert checked.found.drift == {}
+    assert before.segments[0].size == (1 if where.startswith("rfm") else 0)
+
+
 @pytest.mark.parametrize(
     ("where", "later", "why"),
     [
-        ("days_since_login * 2 > 5", HOUR, "segments compute with days or hours since something"),
+        ("days_since_login * 2 > 5", HOUR, COMPUTES),
         ("revenue_this_month > 0", timedelta(days=2), "a month or a year began, and segments ask for its figures"),
         ("age > 30", timedelta(days=1), "a new day began, and segments ask for the age"),
         ("age > 30 or revenue_this_month > 0", HOUR, ""),
+        ("days_since_login < 20 and days_since_login * 2 > 5", HOUR, ""),
+        ("not (days_since_login < 20 and days_since_login * 2 > 5)", HOUR, COMPUTES),
+        ("days_since_login > 20 and days_since_login * 2 > days_since_open", HOUR, COMPUTES),
+        ("days_since_login < 2 * 7", HOUR, ""),
+        ("days_since_login between 1 and lead_score and days_since_login * 2 > 5", HOUR, COMPUTES),
     ],
-    ids=["arithmetic", "a new month", "a new day", "the same day"],
+    ids=[
+        "arithmetic",
+        "a new month",
+        "a new day",
+        "the same day",
+        "arithmetic below a limit",
+        "below a limit, negated",
+        "arithmetic above a limit",
+        "a number that is calculated",
+        "arithmetic below what is no number",
+    ],
 )
 def test_where_it_cannot_be_told_everybody_is_computed(
     sqlite_database: Database, where: str, later: timedelta, why: str

@@ -18,25 +18,33 @@ if TYPE_CHECKING:
 
 @click.group("segments", invoke_without_command=True)
 @click.option("--force", is_flag=True, help="Accept changes that a guard holds back.")
+@click.option("--full", is_flag=True, help="Compute everybody, and check what was recomputed since the last time.")
 @answers_json
 @shared_options
 @click.pass_context
-def command(ctx: click.Context, force: bool) -> int:
+def command(ctx: click.Context, force: bool, full: bool) -> int:
     """Recompute every segment and list them with their sizes, who entered and who left."""
     if ctx.invoked_subcommand is not None:
-        if force:
-            raise click.UsageError(f"--force goes with `campaigns segments` alone, not with {ctx.invoked_subcommand}.")
+        for option, given in (("--force", force), ("--full", full)):
+            if given:
+                alone = f"goes with `campaigns segments` alone, not with {ctx.invoked_subcommand}."
+                raise click.UsageError(f"{option} {alone}")
         return 0
     from orchestrator.cycle import recompute_step
+    from orchestrator.segments.evaluate import Scope
 
     shared: Shared = ctx.obj
     engine = shared.engine()
     with engine.at_work("campaigns segments", on_wait=_waiting):
-        result = recompute_step(engine, now=engine.clock.now(), force=force)
+        scope = Scope.CHECKED if full else Scope.CHANGED
+        result = recompute_step(engine, now=engine.clock.now(), force=force, scope=scope)
     if shared.json:
         output.document(_json(result))
     else:
         _show(result)
+    if wrong := result.found.in_words:
+        output.warning(f"The {wrong}. Please report this, or say who writes to the database beside `campaigns`.")
+        return 1
     return 3 if any(segment.held for segment in result.segments) else 0
 
 
@@ -217,3 +225,7 @@ def _show(result: Recompute) -> None:
         output.warning("Look at the rows above; `campaigns segments --force` accepts them.")
     if not result.recorded:
         output.note("Answered without recording: a later moment is recorded already, and history only moves forward.")
+    elif result.found.everybody:
+        output.note(f"Everybody was computed: {result.found.everybody}.")
+    else:
+        output.note(f"{result.found.computed:,} contacts were computed: the others cannot have changed.")

@@ -170,6 +170,11 @@ class Jobs:
             for segment in report.recomputed.segments:
                 if segment.held:
                     log.warning("segment held back", extra={"segment": segment.name, "why": segment.held})
+            found = report.recomputed.found
+            for name, contacts in found.drift.items():
+                # a fault of ours, or facts changed by hand; the full recompute has put it right
+                log.error("incremental recompute was wrong", extra={"segment": name, "contacts": contacts})
+            log.info("recomputed", extra={"contacts": found.computed, "everybody": found.everybody})
         if report.synced is not None:
             log.info(
                 "synced",

@@ -67,6 +67,12 @@ SCHEDULE = Table(
     (
         Key("import", _SCHEDULE, "when the daemon reads the sources", '"every 15 minutes"'),
         Key("recompute", _SCHEDULE, "when it computes the segments", '"every 10 minutes"'),
+        Key(
+            "full_recompute",
+            _SCHEDULE,
+            "from when on a recompute computes everybody once, and checks what was recomputed since the last time",
+            '"0 3 * * *"',
+        ),
         Key("reports", _SCHEDULE, "when it reads opens, clicks and opt-outs back", '"every 1 hour"'),
     )
 )

@@ -64,7 +64,9 @@ def _settings(values: Values, root: Path) -> Settings:
         locale=values["locale"],
         currency=values["currency"],
         database_url=values["database"]["url"],
-        schedule=ScheduleSettings(*(values["schedule"][name] for name in ("import", "recompute", "reports"))),
+        schedule=ScheduleSettings(
+            *(values["schedule"][name] for name in ("import", "recompute", "reports", "full_recompute"))
+        ),
         limits=LimitSettings(**values["limits"]),
         guards=GuardSettings(**values["guards"]),
         rfm=RfmSettings(values["rfm"]["window"], {name: values["rfm"]["tiers"][name] for name in RfmSettings().tiers}),

@@ -60,6 +60,7 @@ class ScheduleSettings:
     import_: Schedule = Every(timedelta(minutes=15))
     recompute: Schedule = Every(timedelta(minutes=10))
     reports: Schedule = Every(timedelta(hours=1))
+    full_recompute: Schedule = Cron("0 3 * * *")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 A row counts differently when its age passes the end of a period that some segment asks about, or a whole number of
 days or hours that some segment compares with. So at each such distance from the present, the rows between the last
-recompute and this one are looked up. What is no fixed distance (a year, a month or a day that began, arithmetic on a
-number of days) has no such span: then everybody is computed.
+recompute and this one are looked up. What is no fixed distance (a year, a month or a day that began) has no such span:
+then everybody is computed. So it is with arithmetic on a number of days, unless the condition also says that such a
+number is below some limit: then everybody below the limit is computed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import to_epoch
@@ -30,7 +32,18 @@ from orchestrator.contacts.measures import (
 )
 from orchestrator.contacts.periods import DAY, period_window
 from orchestrator.segments.field import Field
-from orchestrator.segments.tree import Between, Comparison, Number, OneOf, walk
+from orchestrator.segments.tree import (
+    Between,
+    Comparison,
+    Every,
+    Member,
+    Negation,
+    OneOf,
+    Some,
+    fields_of,
+    walk,
+)
+from orchestrator.segments.truth import value_of
 from orchestrator.vocabulary import MailEventKind
 
 if TYPE_CHECKING:
@@ -40,7 +53,7 @@ if TYPE_CHECKING:
     from orchestrator.contacts.measures import Measure
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegment
-    from orchestrator.segments.tree import Node, Operand
+    from orchestrator.segments.tree import Condition, Node, Operand
 
 HOUR = 3_600
 
@@ -99,9 +112,16 @@ class _Finder:
         for field in segment.fields:
             self._measure(field.measure)
         for node in walk(segment.condition):
-            for left, right in _compared(node):
-                self._threshold(left, right)
-                self._threshold(right, left)
+            for aged, limit in _limits(node):
+                self._threshold(aged, limit)
+        bounds = _bounds(segment.condition)
+        if bounds is None:
+            self.everybody = f"segment {segment.name} computes with days or hours since something"
+        else:
+            # whoever is past the bound is no member, before and now
+            self.spans |= {
+                Span(one.times, to_epoch(self.last) - one.seconds, to_epoch(self.now), one.kind) for one in bounds
+            }
 
     def _measure(self, measure: Measure) -> None:  # noqa: C901, PLR0912 - one case a class of measure
         """What every question about this measure depends on, whatever its answer is compared with."""
@@ -148,16 +168,9 @@ class _Finder:
             else:
                 self.spans.add(Span(times, old, new, kind))
 
-    def _threshold(self, operand: Operand, limit: Operand) -> None:
-        """An age compared with a number changes its answer when it passes the number; other uses change any time."""
-        ages = [aged for node in walk(operand) if isinstance(node, Field) and (aged := age_of(node.measure))]
-        if not ages:
-            return
-        if not isinstance(operand, Field) or not isinstance(limit, Number):
-            self.everybody = "segments compute with days or hours since something"
-            return
-        (aged,) = ages
-        for whole in {math.ceil(limit.value), math.floor(limit.value) + 1}:
+    def _threshold(self, aged: Aged, limit: Fraction) -> None:
+        """An age compared with a number changes its answer when it passes the number."""
+        for whole in {math.ceil(limit), math.floor(limit) + 1}:
             if whole > 0:
                 self.spans.add(self._back(aged.times, whole * aged.unit, aged.kind))
 
@@ -203,14 +216,105 @@ def age_of(measure: Measure) -> Aged | None:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """Only rows at most this old matter."""
+
+    seconds: int
+    times: Times
+    kind: str
+
+
+def _bounds(condition: Condition, *, negated: bool = False) -> frozenset[_Bound] | None:
+    """Who has no row within these bounds has the same answer before and now; None where no bound is found.
+
+    Only conditions that compute with ages need any. Under a negation it matters whether an answer is false or unknown,
+    so nothing is said there.
+    """
+    match condition:
+        case Every(parts):
+            found = [_bounds(part, negated=negated) for part in parts]
+            if None in found and not negated:
+                upper = [bound for part in parts if (bound := _upper_bound(part))]
+                return frozenset({min(upper, key=lambda bound: bound.seconds)}) if upper else None
+            return _all_of(found)
+        case Some(parts):
+            return _all_of([_bounds(part, negated=negated) for part in parts])
+        case Negation(part):
+            return _bounds(part, negated=True)
+        case Member(_, part):  # true or false, never unknown
+            return _bounds(part)
+        case _:
+            return None if _computes_with_ages(condition) else frozenset()
+
+
+def _all_of(found: list[frozenset[_Bound] | None]) -> frozenset[_Bound] | None:
+    known = [one for one in found if one is not None]
+    return frozenset().union(*known) if len(known) == len(found) else None
+
+
+def _upper_bound(condition: Condition) -> _Bound | None:
+    """Past which age the condition cannot be true."""
+    limits: list[tuple[Operand, Operand]] = []
+    match condition:
+        case Comparison("<" | "<=" | "=", operand, limit) | Comparison(">" | ">=", limit, operand):
+            limits = [(operand, limit)]
+        case Between(operand, _, limit):
+            limits = [(operand, limit)]
+        case OneOf(operand, values):
+            limits = [(operand, value) for value in values]
+        case Every(parts):
+            return min(filter(None, map(_upper_bound, parts)), key=lambda bound: bound.seconds, default=None)
+        case Member(_, part):
+            return _upper_bound(part)
+    found = [
+        (aged, number)
+        for operand, limit in limits
+        if (aged := _aged(operand)) and (number := _number(limit)) is not None
+    ]
+    if not found or len(found) < len(limits):
+        return None
+    (aged, _), highest = found[0], max(number for _, number in found)
+    return _Bound(max(0, math.floor(highest) + 1) * aged.unit, aged.times, aged.kind)
+
+
+def _computes_with_ages(node: Node) -> bool:
+    """Whether an age is compared with something that is no number, or is part of a calculation that is compared."""
+    return any(
+        age_of(field.measure) is not None and not (operand == field and not fields_of(other))
+        for operand, other in _compared(node)
+        for field in fields_of(operand)
+    )
+
+
+def _limits(node: Node) -> Iterator[tuple[Aged, Fraction]]:
+    """Each age that a node compares with a number."""
+    for operand, other in _compared(node):
+        if (aged := _aged(operand)) and (number := _number(other)) is not None:
+            yield aged, number
+
+
 def _compared(node: Node) -> Iterator[tuple[Operand, Operand]]:
-    """The pairs of operands that a node compares with each other."""
+    """The pairs of operands that a node compares with each other, each pair both ways round."""
+    pairs: list[tuple[Operand, Operand]] = []
     match node:
         case Comparison(_, left, right):
-            yield left, right
+            pairs = [(left, right)]
         case Between(operand, low, high):
-            yield operand, low
-            yield operand, high
+            pairs = [(operand, low), (operand, high)]
         case OneOf(operand, values):
-            for value in values:
-                yield operand, value
+            pairs = [(operand, value) for value in values]
+    for left, right in pairs:
+        yield left, right
+        yield right, left
+
+
+def _aged(operand: Operand) -> Aged | None:
+    """What an operand that is nothing but an age is counted from."""
+    return age_of(operand.measure) if isinstance(operand, Field) else None
+
+
+def _number(operand: Operand) -> Fraction | None:
+    """The value of an operand that is the same for everybody."""
+    value = None if fields_of(operand) else value_of(operand, {})
+    return value if isinstance(value, Fraction) else None

@@ -62,6 +62,20 @@ class Found:
     drift: Mapping[str, int] = field(default_factory=dict)
     """of a checked pass: segment -> contacts about whom the two ways disagree; empty where they agree"""
 
+    @property
+    def in_words(self) -> str:
+        """The drift as a sentence without names of people, "" without any."""
+        if not self.drift:
+            return ""
+        listed = ", ".join(f"{segment} ({contacts:,})" for segment, contacts in sorted(self.drift.items()))
+        return f"recomputes since the last full one were wrong about contacts of {listed}; that is corrected"
+
+
+def last_full(connection: Connection) -> datetime | None:
+    """The moment as of which everybody was last computed."""
+    moment = connection.scalar(select(_state.c.full_at))
+    return None if moment is None else from_epoch(moment)
+
 
 class Pass:
     """One recompute's look at the facts. ``difference`` holds what it finds."""
