@@ -66,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     "check": CONDITIONS | TEMPLATES,
     "status": DATABASE,
     "runs": DATABASE,
-    "why loyalty-offer c1": DATABASE | CLASSES,
+    "why loyalty-offer c1": DATABASE | CLASSES | CONDITIONS,
     "segments members all-contacts": DATABASE | CONDITIONS,
     "segments explain all-contacts c1": DATABASE | CONDITIONS,
     "preview loyalty-offer --contact c1": DATABASE | CONDITIONS | TEMPLATES,

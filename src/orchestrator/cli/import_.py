@@ -40,8 +40,8 @@ def command(shared: Shared, source: str | None, csv_folder: Path | None, force: 
     ):
         seen: dict[str, int] = {}
 
-        def rows_read(table: str, rows: int, _total: int | None) -> None:
-            bar(table, rows - seen.get(table, 0))
+        def rows_read(table: str, rows: int, total: int | None) -> None:
+            bar(table, rows - seen.get(table, 0), total)
             seen[table] = rows
 
         report = import_step(

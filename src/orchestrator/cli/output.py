@@ -7,14 +7,20 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.problems import Problem
+
+
+class Advance(Protocol):
+    """What is being done, how many more of it are done, and of how many where that is known."""
+
+    def __call__(self, what: str, more: int, of: int | None = None, /) -> None: ...
 
 
 def document(value: object) -> None:
@@ -108,22 +114,23 @@ def counts(decisions: Mapping[str, int]) -> str:
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[str, int], None]]:
-    """A bar on a terminal: call it with what is being done and how many more are done. Silent elsewhere."""
+def progress(title: str, *, quiet: bool = False) -> Iterator[Advance]:
+    """A bar on a terminal. Silent elsewhere."""
     if quiet or not sys.stderr.isatty():
-        yield lambda _what, _more: None
+        yield lambda _what, _more, _of=None: None
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+    times = (TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
 
-        def advance(what: str, more: int) -> None:
+        def advance(what: str, more: int, of: int | None = None) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(f"{title}: {what}", total=None)
-            bar.update(tasks[what], advance=more)
+                tasks[what] = bar.add_task(f"{title}: {what}", total=of)
+            bar.update(tasks[what], advance=more, total=of)
 
         yield advance
 
