@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from orchestrator.campaigns.library import rendered_for
 from orchestrator.check import check
 from orchestrator.definitions.workspace import read_workspace
 from orchestrator.demo import write_wholesaler
@@ -112,15 +113,9 @@ class Mailer:
 
     def render(self, name: str, facts: Facts) -> Rendered:
         campaign = self.campaigns[name]
-        return self.library.render(
-            campaign.template,
-            subject=campaign.subject,
-            preheader=campaign.preheader,
-            context=facts | {"vars": campaign.vars, "segment": campaign.segment, "campaign": name},
-            language=facts["contact"]["language"],
-            utm=campaign.utm,
-            key=facts["contact"]["contact_id"],
-        )
+        context = facts | {"vars": campaign.vars, "segment": campaign.segment, "campaign": name}
+        contact = facts["contact"]
+        return rendered_for(self.library, campaign, context, contact["language"], contact["contact_id"])
 
     def someone(self, language: str, **changes: Any) -> Facts:
         """A contact of a language, with a cart; ``changes`` replace facts of the contact."""

@@ -40,7 +40,7 @@ def test_a_good_template_has_no_problems(library: MakeLibrary) -> None:
     body += "{{ orders[0].total | money }}{{ (orders | first).placed_at | date }}{{ contact.nope is defined }}"
     body += "{% set who = contact.first_name or 'you' %}{{ who }}{{ vars.coupon }}{{ vars.nope | default('') }}"
     files = library(mail_html=page(body + FOOTER))
-    assert files.check("mail", "{{ contact.first_name }}", None, KNOWN) == []
+    assert files.check("mail", {"subject": "{{ contact.first_name }}"}, KNOWN) == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_a_fault_is_found_with_its_line_and_a_hint(
     library: MakeLibrary, body: str, place: tuple[int, int], message: str, hint: str
 ) -> None:
     files = library(mail_html="{% include 'part.html' %}" + FOOTER, part_html=body)
-    problems = [problem for problem in files.check("mail", "s", None, KNOWN) if problem.file == "templates/part.html"]
+    problems = [
+        problem for problem in files.check("mail", {"subject": "s"}, KNOWN) if problem.file == "templates/part.html"
+    ]
     assert [problem.message for problem in problems] == [message]
     assert problems[0].hint.startswith(hint)
     assert problems[0].line == place[0]
@@ -71,28 +73,28 @@ def test_every_language_is_checked_and_a_fallback_is_asked_for(library: MakeLibr
     files = library(other_html="")
     (folder / "mail.sv.html").write_text("{{ contact.x }}" + FOOTER)
     (folder / "mail.de.html").write_text(FOOTER)
-    assert [problem.message for problem in files.check("mail", "s", None, KNOWN)] == [
+    assert [problem.message for problem in files.check("mail", {"subject": "s"}, KNOWN)] == [
         'the template "mail" has no fallback language'
     ]
     (folder / "mail.html").write_text(FOOTER)
-    assert [problem.file for problem in files.check("mail", "s", None, KNOWN)] == ["templates/mail.sv.html"]
+    assert [problem.file for problem in files.check("mail", {"subject": "s"}, KNOWN)] == ["templates/mail.sv.html"]
 
 
 def test_the_unsubscribe_link_and_the_postal_address_are_asked_for(library: MakeLibrary) -> None:
     files = library(mail_html=page("x"))
     messages = ["the postal address is missing", "the unsubscribe link is missing"]
-    assert [problem.message for problem in files.check("mail", "s", None, KNOWN)] == messages
+    assert [problem.message for problem in files.check("mail", {"subject": "s"}, KNOWN)] == messages
     assert [problem.message for problem in found(mail(files)) if problem.level is Level.ERROR] == messages
 
 
 def test_unknown_elements_of_mjml_are_found(library: MakeLibrary) -> None:
     files = library(mail_mjml=f"<mjml><mj-body><mj-sektion>\n{FOOTER}</mj-sektion></mj-body></mjml>")
-    assert [p.message for p in files.check("mail", "s", None, KNOWN)] == ["MJML has no element mj-sektion"]
+    assert [p.message for p in files.check("mail", {"subject": "s"}, KNOWN)] == ["MJML has no element mj-sektion"]
 
 
 def test_subject_and_preheader_are_checked(library: MakeLibrary) -> None:
     files = library(mail_html=page(FOOTER))
-    problems = files.check("mail", "{{ contact.x }}", "{{ 1 | nope }}", KNOWN)
+    problems = files.check("mail", {"subject": "{{ contact.x }}", "preheader": "{{ 1 | nope }}"}, KNOWN)
     assert [(problem.file, problem.message) for problem in problems] == [
         ("preheader", "No filter named 'nope'."),
         ("subject", "contact.x does not exist"),

@@ -7,7 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.campaigns.library import Named, fields_printed
+from orchestrator.campaigns.library import Named, fields_printed, rendered_for
 from orchestrator.clock import to_epoch
 from orchestrator.contacts.custom import learn_custom_fields
 from orchestrator.segments.fields import resolve
@@ -47,15 +47,7 @@ def render(
     with database.read() as connection, library.steady():
         people = sorted(contacts)
         for contact, context in _contexts(connection, workspace.settings, campaign, segment, printed, people, now):
-            yield library.render(
-                campaign.template,
-                subject=campaign.subject,
-                preheader=campaign.preheader or None,
-                context=context,
-                language=context["contact"]["language"],
-                utm=campaign.utm or None,
-                key=str(contact),
-            )
+            yield rendered_for(library, campaign, context, context["contact"]["language"], str(contact))
 
 
 def _contexts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.campaigns.library import fields_printed
+from orchestrator.campaigns.library import campaign_lines, fields_printed, rendered_for
 from orchestrator.check.samples import readers
 from orchestrator.problems import Level
 from orchestrator.templates.expressions import values_asked
@@ -41,14 +41,19 @@ def render_samples(
     """Render a campaign for every made-up reader. Problems of subject and preheader name these as their file."""
     environment = library.environment(library.settings.locale)
     roots = library.files.variants(campaign.template)
-    sources = all_sources(environment, roots) | {"subject": campaign.subject, "preheader": campaign.preheader}
+    sources = all_sources(environment, roots) | campaign_lines(campaign)
     segment = workspace.segments.get(campaign.segment)
     made = readers(
         campaign,
         segment.description if segment else "",
         fields_printed(library, campaign),
         values_asked(environment, sources),
-        [library.settings.locale, *library.files.languages(campaign.template)],
+        [
+            library.settings.locale,
+            *library.files.languages(campaign.template),
+            *campaign.subject_by_language,
+            *campaign.preheader_by_language,
+        ],
         custom,
     )
     return render_readers(library, campaign, made)
@@ -61,16 +66,7 @@ def render_readers(library: TemplateLibrary, campaign: CampaignDefinition, peopl
     for reader in people:
         gate = Gate()
         try:
-            rendered = library.render(
-                campaign.template,
-                subject=campaign.subject,
-                preheader=campaign.preheader or None,
-                context=reader.context,
-                language=reader.language,
-                utm=campaign.utm or None,
-                key="",
-            )
-            gate.look(rendered)
+            gate.look(rendered_for(library, campaign, reader.context, reader.language, ""))
             found = gate.problems(said_of=reader.who)
         except TemplateError as fault:
             found = [_said_of(problem, reader.who) for problem in fault.problems]

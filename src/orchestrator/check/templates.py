@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.campaigns.library import template_library
+from orchestrator.campaigns.library import campaign_lines, template_library
 from orchestrator.check.fields import CUSTOM
 from orchestrator.check.rendering import render_samples, without_repetition
 from orchestrator.definitions.files import template_names
@@ -58,7 +58,7 @@ def template_problems(
             "campaign": _DEFINITION,
             "vars": campaign.vars.keys(),
         }
-        found = library.check(campaign.template, campaign.subject, campaign.preheader or None, known)
+        found = library.check(campaign.template, campaign_lines(campaign), known)
         if rendered:
             found += without_repetition(render_samples(workspace, library, campaign, custom).problems, found)
         problems += [_placed(problem, campaign, documents) for problem in found]
@@ -100,7 +100,7 @@ def _placed(problem: Problem, campaign: CampaignDefinition, documents: Documents
     document = documents.get(campaign.file)
     if document is None:  # it changed since it was read
         return replace(problem, file=campaign.file, line=campaign.lines.get(problem.file, 1), column=0)
-    place = document.place(problem.file)
+    place = document.place(*problem.file.split("."))
     start = place.literal.find(word) if word else 0
     width = len(word) if word and start >= 0 else place.value.width
     column = place.value.column + max(0, start)

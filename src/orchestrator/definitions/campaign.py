@@ -37,12 +37,19 @@ def read_campaign(document: Document, name: str) -> tuple[CampaignDefinition | N
         subject=values.get("subject") or "",
         trigger=Trigger(TriggerKind.MANUAL),
         preheader=values.get("preheader") or "",
+        subject_by_language=_texts(values.get("subject_by_language")),
+        preheader_by_language=_texts(values.get("preheader_by_language")),
         exclude=tuple(excluded for excluded in exclude if excluded is not None),
         vars=values.get("vars") or {},
         lines={shown(path): place.value.line for path, place in document.places.items()},
         fingerprint=document.fingerprint,
     )
     return (draft if reader.problems else _complete(draft, values)), reader.problems
+
+
+def _texts(values: Values | None) -> dict[str, str]:
+    """What could be read of a table of texts."""
+    return {name: text for name, text in (values or {}).items() if text is not None}
 
 
 def _complete(draft: CampaignDefinition, values: Values) -> CampaignDefinition:

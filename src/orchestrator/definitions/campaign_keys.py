@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.definitions import rules
 from orchestrator.definitions.cron import parse_cron
 from orchestrator.definitions.keys import DURATION, NAME, REMARK, Key, Table, TableOf
 from orchestrator.definitions.kinds import Anything, Choice, Flag, ListOf, Number, Text, Whole
@@ -62,6 +63,8 @@ UTM = Table(
     )
 )
 
+_LINES_BY_LANGUAGE = TableOf(Text(), rules.locale, "^[a-zA-Z]{2,3}([-_][a-zA-Z0-9]+)*$")
+
 CAMPAIGN = Table(
     (
         Key("segment", NAME, "who gets it: a file in segments/", required=True, example='"abandoned-cart"'),
@@ -74,6 +77,8 @@ CAMPAIGN = Table(
         ),
         Key("subject", Text(), "Jinja2, as in templates", required=True, example='"News for {{ account.name }}"'),
         Key("preheader", Text(may_be_empty=True), "Jinja2; what mail clients show behind the subject", '""'),
+        Key("subject_by_language", _LINES_BY_LANGUAGE, "language = subject; all other readers get `subject`"),
+        Key("preheader_by_language", _LINES_BY_LANGUAGE, "language = preheader; all other readers get `preheader`"),
         Key("description", REMARK, "what it is for", '""'),
         Key("exclude", ListOf(NAME), "members of these segments do not get it", "[]"),
         Key("active", Flag(), "false: only by hand", "true"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.definitions import durations, listening, rules, schedules
 from orchestrator.definitions.keys import DURATION, GROW_FACTOR, LINES, SHARE, Key, Table, TableOf, TextOrTable
 from orchestrator.definitions.kinds import Choice, Flag, ListOf, Text, Whole
+from orchestrator.definitions.mail_clients import CLIENTS, mail_client
 
 CANONICAL_TABLES = ("accounts", "contacts", "products", "orders", "order_lines", "carts", "cart_lines", "events")
 """in the order in which they are loaded"""
@@ -133,6 +134,17 @@ LINKS = Table(
     )
 )
 
+QUALITY = Table(
+    (
+        Key(
+            "clients",
+            ListOf(Text("a mail client", mail_client, f"^({'|'.join(CLIENTS)})$")),
+            "mail clients whose readers should see everything: `check` warns of what one of them does not support",
+            '["gmail", "outlook", "apple-mail"]',
+        ),
+    )
+)
+
 WEB = Table(
     (
         Key("port", Whole(1, 65535), "port of the daemon's web server; absent: it has none", example="8026"),
@@ -216,6 +228,7 @@ CONFIG = Table(
         Key("rfm", RFM, "scores by recency, frequency and money"),
         Key("size", SIZE, "bands of the field `size`; below medium is small"),
         Key("links", LINKS, "links in mails"),
+        Key("quality", QUALITY, "by what mails are judged before they are sent"),
         Key("web", WEB, "the daemon's web server: webhooks, health and metrics"),
         Key(
             "sources", TableOf(SOURCE, rules.source_name, f"^{rules.KEY}$"), "where facts come from, one table a source"

@@ -73,6 +73,7 @@ def _settings(values: Values, root: Path) -> Settings:
         size=SizeSettings(**values["size"]),
         web=WebSettings(**values["web"]),
         sources=tuple(_source(name, source, root) for name, source in values.get("sources", {}).items()),
+        mail_clients=tuple(values["quality"]["clients"]),
         link_domains=values["links"].get("domains") or (mailchimp["reply_to"].rpartition("@")[2].lower(),),
     )
 

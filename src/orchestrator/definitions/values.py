@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from orchestrator.definitions.mail_clients import DEFAULT_CLIENTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, time
@@ -177,6 +179,8 @@ class Settings:
     sources: tuple[Source, ...] = ()
     link_domains: tuple[str, ...] = ()
     """[links] domains: own domains, whose links get UTM parameters; default: the domain of reply_to"""
+    mail_clients: tuple[str, ...] = DEFAULT_CLIENTS
+    """[quality] clients"""
 
 
 # -- segments/NAME.toml
@@ -263,6 +267,9 @@ class CampaignDefinition:
     subject: str
     trigger: Trigger
     preheader: str = ""
+    subject_by_language: Mapping[str, str] = field(default_factory=dict)
+    """language -> subject for readers of it; ``subject`` is everybody else's"""
+    preheader_by_language: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     exclude: tuple[str, ...] = ()
     active: bool = True

@@ -37,13 +37,13 @@ _MJML = frozenset(
 def check_template(
     library: TemplateLibrary,
     template: str,
-    subject: str,
-    preheader: str | None,
+    lines: Mapping[str, str],
     known: Mapping[str, AbstractSet[str]],
 ) -> list[Problem]:
     """Every problem of a template in all its languages, and of a campaign's subject and preheader.
 
-    ``known``: see ``NameReader.unknown_uses``. The files "subject" and "preheader" stand for the campaign's lines.
+    ``known``: see ``NameReader.unknown_uses``. ``lines``: the campaign's subjects and preheaders, by the name of
+    their keys, which stand for files here.
     """
     try:
         library.files.resolve(template, None)
@@ -54,10 +54,9 @@ def check_template(
         if not variants:
             return [first]
         return [Problem(first.file, 0, 0, f'the template "{template}" has no fallback language', hint)]
-    lines = {"subject": subject} | ({} if preheader is None else {"preheader": preheader})
     environment = library.environment(library.settings.locale)
     files = library.files.variants(template)
-    sources = all_sources(environment, files) | lines
+    sources = all_sources(environment, files) | dict(lines)
     problems = _uncompilable(library, lines)
     for file in files:
         problems += _file_problems(library, file)

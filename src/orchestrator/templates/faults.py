@@ -88,9 +88,12 @@ def at_line(  # a problem and its place
     return TemplateError([Problem(name, line, column, message, hint, excerpt, max(1, len(word)), level)])
 
 
+_LINES = {"subject", "preheader", "subject_by_language", "preheader_by_language"}
+
+
 def is_line(file: str) -> bool:
     """Whether the "file" of a problem is a line of a campaign: its subject or preheader, in some language."""
-    return file.partition(".")[0] in {"subject", "preheader"} and not file.endswith((".mjml", ".html", ".txt"))
+    return file.partition(".")[0] in _LINES and not file.endswith((".mjml", ".html", ".txt"))
 
 
 def _unknown_name(

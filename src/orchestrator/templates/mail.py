@@ -41,6 +41,8 @@ class Skeleton:
     text: Outline | None
     utm: Utm
     library: TemplateLibrary = field(repr=False)
+    names: tuple[str, str] = ("subject", "preheader")
+    """of the campaign's keys that subject and preheader come from"""
 
     def document(self) -> Document:
         """The compiled mail; kept for the most recent skeletons. Raises TemplateError."""

@@ -34,12 +34,15 @@ class Places:
         self._sites = skeleton.sites
 
     @cached_property
+    def sources(self) -> dict[str, str]:
+        """Name to text of the files; they are read when they are asked for."""
+        library = self._skeleton.library
+        found = all_sources(library.environment(library.settings.locale), [self._file])
+        return {name: found.get(name, "") for name in (self._file, *sorted(found.keys() - {self._file}))}
+
+    @cached_property
     def _lines(self) -> dict[str, list[str]]:
-        """Files are read when something was found."""
-        skeleton = self._skeleton
-        sources = all_sources(skeleton.library.environment(skeleton.library.settings.locale), [skeleton.template])
-        names = [skeleton.template, *sorted(sources.keys() - {skeleton.template})]
-        return {name: sources.get(name, "").splitlines() for name in names}
+        return {name: source.splitlines() for name, source in self.sources.items()}
 
     def of_gap(self, gap: int) -> PlaceInFile:
         """Where a value is printed."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.problems import Level, Problem
 from orchestrator.templates.addresses import address_fault
+from orchestrator.templates.clients import unsupported
 from orchestrator.templates.colors import contrast, needed_contrast
 from orchestrator.templates.document import UNSUBSCRIBE, filled, inlined
 from orchestrator.templates.faults import at_line
@@ -85,6 +86,8 @@ class Gate:
     """every address that is the same for all, those of images too"""
     _watched: dict[Skeleton, _Watched] = field(default_factory=dict)
     _found: dict[Finding, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
+    _templates: set[str] = field(default_factory=set)
+    """whose files were read"""
     _skeletons: list[Skeleton] = field(default_factory=list)
 
     def watching(self, rendered: Iterable[Rendered]) -> Iterator[Rendered]:
@@ -151,6 +154,10 @@ class Gate:
         places = Places(skeleton)
         for finding in _of_document(skeleton, document, places):
             self._found[finding]
+        if skeleton.template not in self._templates:
+            self._templates.add(skeleton.template)
+            for place, message, hint in unsupported(places.sources, skeleton.library.settings.clients):
+                self._found[Finding(place, Level.WARNING, message, hint)]
         page = read_page(inlined(marked(document.html)))
         for finding in _of_page(page, places):
             self._found[finding]
@@ -176,11 +183,11 @@ class Gate:
         subject = filled(watched.subject, value).strip()
         if not subject:
             hint = "Give it a text that is always there: {{ VALUE or 'Hello' }}."
-            yield Finding(PlaceInFile("subject", 1, ""), Level.ERROR, "the subject is empty", hint)
+            yield Finding(PlaceInFile(rendered.skeleton.names[0], 1, ""), Level.ERROR, "the subject is empty", hint)
         elif len(subject) > LONGEST_SUBJECT:
             message = f"the subject is longer than {LONGEST_SUBJECT} characters"
             hint = "Keep it short: mail clients show the first 40 to 70."
-            yield Finding(PlaceInFile("subject", 1, ""), Level.WARNING, message, hint)
+            yield Finding(PlaceInFile(rendered.skeleton.names[0], 1, ""), Level.WARNING, message, hint)
         for parts, image, place in watched.addresses:
             address = filled(parts, value)
             fault = address_fault(address, image=image)
@@ -208,7 +215,7 @@ def _of_document(skeleton: Skeleton, document: Document, places: Places) -> Iter
         yield Finding(whole, Level.ERROR, *NO_UNSUBSCRIBE)
     if not ADDRESS.search(html):
         yield Finding(whole, Level.ERROR, *NO_ADDRESS)
-    lines = {"subject": document.subject, "preheader": document.preheader or ()}
+    lines = dict(zip(skeleton.names, (document.subject, document.preheader or ()), strict=True))
     for name, parts in (*lines.items(), ("", document.html), ("", document.text)):
         text = "".join(part for part in parts if isinstance(part, str))
         for word in dict.fromkeys(UNRENDERED.findall(text)):

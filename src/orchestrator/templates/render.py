@@ -54,6 +54,8 @@ class TemplateSettings:
     """links to these and below get UTM parameters"""
     merge_tags: frozenset[str] = frozenset()
     """merge fields of the workspace's own, which may stand in a mail as ``*|TAG|*``"""
+    clients: tuple[str, ...] = ()
+    """mail clients by whose abilities templates are judged"""
 
 
 class _Sources(NamedTuple):
@@ -75,7 +77,7 @@ class TemplateLibrary:
         self._readers: dict[int, tuple[Template, OutlineReader]] = {}
         self._lines: dict[tuple[str, str, str], Template] = {}
         self._skeletons: dict[tuple[Any, ...], Skeleton] = {}
-        self._steady: dict[tuple[str, str | None, str, str | None], _Sources] | None = None
+        self._steady: dict[tuple[str, str | None, tuple[str, str], str, str | None], _Sources] | None = None
         self._utm = lru_cache(64)(lambda items: Utm.of(dict(items), settings.own_domains))
         self._compile = lru_cache(_COMPILED_AT_HAND)(_compiled)
 
@@ -93,31 +95,32 @@ class TemplateLibrary:
         language: str | None,
         utm: Mapping[str, str] | None = None,
         key: str,
+        names: tuple[str, str] = ("subject", "preheader"),
     ) -> Rendered:
         """One contact's mail. ``context``: contact, account, cart, orders, segment, campaign, vars, now.
 
-        ``language`` is the contact's; ``utm`` the campaign's [utm] table; ``key`` the contact's id. Raises
-        TemplateError with file and line.
+        ``language`` is the contact's; ``utm`` the campaign's [utm] table; ``key`` the contact's id; ``names`` are those
+        of the campaign's keys that subject and preheader come from. Raises TemplateError with file and line.
         """
-        variant, environment, parts = self._sources(template, language, subject, preheader)
+        variant, environment, parts = self._sources(template, language, names, subject, preheader)
         parameters = self._utm(tuple(utm.items()) if utm else ())
         token = ACTIVE.set(parameters)
         try:
             outlines: list[Outline | None] = []
             values: list[str] = []
-            names = {**environment.globals, **context}
+            meanings = {**environment.globals, **context}
             with counted_work() as work:
                 for part in parts:
                     outline = None
                     if part is not None:
-                        outline, printed = self._read(part, names, work)
+                        outline, printed = self._read(part, meanings, work)
                         values += printed
                     outlines.append(outline)
         except Exception as error:
-            raise self.fault(error, {"subject": subject, "preheader": preheader or ""}) from error
+            raise self.fault(error, dict(zip(names, (subject, preheader or ""), strict=True))) from error
         finally:
             ACTIVE.reset(token)
-        skeleton = self._skeleton(variant, tuple(outlines), parameters)
+        skeleton = self._skeleton(variant, tuple(outlines), parameters, names)
         document = skeleton.document()
         for gap in document.whole_links:
             values[gap] = parameters.tagged(values[gap])
@@ -134,11 +137,9 @@ class TemplateLibrary:
             digest.update(f"{name}\0{len(source)}\0{source}".encode(errors="replace"))
         return digest.hexdigest()
 
-    def check(
-        self, template: str, subject: str, preheader: str | None, known: Mapping[str, AbstractSet[str]]
-    ) -> list[Problem]:
-        """Every problem of a template, a subject and a preheader (see ``checks.check_template``)."""
-        return check_template(self, template, subject, preheader, known)
+    def check(self, template: str, lines: Mapping[str, str], known: Mapping[str, AbstractSet[str]]) -> list[Problem]:
+        """Every problem of a template and of a campaign's lines (see ``checks.check_template``)."""
+        return check_template(self, template, lines, known)
 
     @cached_property
     def names_read(self) -> NameReader:
@@ -187,27 +188,31 @@ class TemplateLibrary:
             for environment in self._environments.values():
                 environment.auto_reload = True
 
-    def _sources(self, template: str, language: str | None, subject: str, preheader: str | None) -> _Sources:
-        asked = (template, language, subject, preheader)
+    def _sources(
+        self, template: str, language: str | None, names: tuple[str, str], subject: str, preheader: str | None
+    ) -> _Sources:
+        asked = (template, language, names, subject, preheader)
         known = self._steady.get(asked) if self._steady is not None else None
         if known is None:
             variant = self.files.resolve(template, language)
             try:
-                parts = self._parts(variant, subject, preheader)
+                parts = self._parts(variant, names, subject, preheader)
             except Exception as error:
-                raise self.fault(error, {"subject": subject, "preheader": preheader or ""}) from error
+                raise self.fault(error, dict(zip(names, (subject, preheader or ""), strict=True))) from error
             known = _Sources(variant, self.environment(variant.formats), parts)
             if self._steady is not None:
                 self._steady[asked] = known
         return known
 
-    def _parts(self, variant: Variant, subject: str, preheader: str | None) -> list[Template | None]:
+    def _parts(
+        self, variant: Variant, names: tuple[str, str], subject: str, preheader: str | None
+    ) -> list[Template | None]:
         """The compiled subject, preheader, template and plain text."""
         environment = self.environment(variant.formats)
         text = self.files.text_of(variant.file)
         return [
-            self._line("subject", subject, variant.formats),
-            None if preheader is None else self._line("preheader", preheader, variant.formats),
+            self._line(names[0], subject, variant.formats),
+            None if preheader is None else self._line(names[1], preheader, variant.formats),
             environment.get_template(variant.file),
             None if text is None else environment.get_template(text),
         ]
@@ -236,8 +241,10 @@ class TemplateLibrary:
         context = PieceContext(environment, names, template.name, template.blocks, globals=environment.globals)
         return known[1].read(written(template.root_render_func(context), work))
 
-    def _skeleton(self, variant: Variant, outlines: tuple[Outline | None, ...], utm: Utm) -> Skeleton:
-        near = (variant.file, variant.language, *outlines, utm)
+    def _skeleton(
+        self, variant: Variant, outlines: tuple[Outline | None, ...], utm: Utm, names: tuple[str, str]
+    ) -> Skeleton:
+        near = (variant.file, variant.language, *outlines, utm, names)
         known = self._skeletons.get(near)
         if known is None:
             if len(self._skeletons) > _MOST_SKELETONS:
@@ -248,7 +255,9 @@ class TemplateLibrary:
             subject, preheader, source, text = outlines
             assert subject is not None
             assert source is not None
-            known = Skeleton(key, kind, variant.file, variant.language, subject, preheader, source, text, utm, self)
+            known = Skeleton(
+                key, kind, variant.file, variant.language, subject, preheader, source, text, utm, self, names
+            )
             self._skeletons[near] = known
         return known
 

@@ -94,5 +94,11 @@ class TemplateFolder:
         return self._names_by_lower_case().get(f"{stem}.txt".lower())
 
 
+def languages_tried(language: str | None, locale: str) -> tuple[str, ...]:
+    """Lower-case languages in the order in which words for a reader are looked for; ``locale`` is the workspace's."""
+    wanted, own = ((tag or "").replace("_", "-").lower() for tag in (language, locale))
+    return tuple(dict.fromkeys(one for one in (wanted, wanted.partition("-")[0], own, own.partition("-")[0]) if one))
+
+
 def _base(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
