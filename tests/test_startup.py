@@ -63,7 +63,7 @@ TEMPLATES = {"babel.dates", "css_inline", "jinja2", "mjml"}
 ALLOWED: dict[str, set[str]] = {
     "import --help": set(),
     "schema": set(),
-    "check": CONDITIONS | TEMPLATES,
+    "check": CONDITIONS | TEMPLATES | DATABASE,
     "status": DATABASE,
     "runs": DATABASE,
     "why loyalty-offer c1": DATABASE | CLASSES | CONDITIONS,

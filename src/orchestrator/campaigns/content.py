@@ -46,11 +46,11 @@ def render(
     printed = fields_printed(library, campaign)
     with database.read() as connection, library.steady():
         people = sorted(contacts)
-        for contact, context in _contexts(connection, workspace.settings, campaign, segment, printed, people, now):
+        for contact, context in contexts(connection, workspace.settings, campaign, segment, printed, people, now):
             yield rendered_for(library, campaign, context, context["contact"]["language"], str(contact))
 
 
-def _contexts(
+def contexts(
     connection: Connection,
     settings: Settings,
     campaign: CampaignDefinition,
@@ -59,6 +59,7 @@ def _contexts(
     contacts: Sequence[int],
     now: datetime,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each contact's id, and what a template may print of it."""
     contact_columns, account_columns = set(mail_names.contact_columns()), set(mail_names.account_columns())
     written = {f"account_{name}" for name in printed["account"]} | printed["contact"]
     custom = learn_custom_fields(connection, {name for name in written if "x_" in name})

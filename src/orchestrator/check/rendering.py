@@ -14,7 +14,7 @@ from orchestrator.templates.quality import Gate
 from orchestrator.templates.sources import all_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from orchestrator.check.samples import Reader
     from orchestrator.contacts.measures import CustomColumn
@@ -24,12 +24,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """With whom templates are tried, beside made-up readers, and whether their links are."""
+
+    real_readers: Callable[[Workspace, TemplateLibrary, CampaignDefinition], Iterable[Reader]] | None = None
+    """some members of the campaign's segment"""
+    ask: Callable[[str], int] | None = None
+    """the HTTP status of an address; raises OSError where there is none"""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """What came of rendering a campaign's mails."""
 
     problems: tuple[Problem, ...]
-    links: frozenset[str]
-    """every address in them that holds nothing of a made-up reader"""
+    links: Mapping[str, Problem]
+    """every address that holds nothing of a reader, and its place"""
 
 
 def render_samples(
@@ -62,7 +72,7 @@ def render_samples(
 def render_readers(library: TemplateLibrary, campaign: CampaignDefinition, people: Iterable[Reader]) -> Rendering:
     """Render a campaign for readers. What was said of one is not said of the next."""
     problems: dict[tuple[str, int, str], Problem] = {}
-    links: set[str] = set()
+    links: dict[str, Problem] = {}
     for reader in people:
         gate = Gate()
         try:
@@ -70,12 +80,27 @@ def render_readers(library: TemplateLibrary, campaign: CampaignDefinition, peopl
             found = gate.problems(said_of=reader.who)
         except TemplateError as fault:
             found = [_said_of(problem, reader.who) for problem in fault.problems]
-        links |= gate.fixed_links
+        links = gate.placed_links() | links
         for problem in found:
             level = problem.level if reader.is_certain else Level.WARNING
             plain = problem.message.removesuffix(f" for {reader.who}")
             problems.setdefault((problem.file, problem.line, plain), replace(problem, level=level))
-    return Rendering(tuple(sorted(problems.values())), frozenset(links))
+    return Rendering(tuple(sorted(problems.values())), links)
+
+
+def render_members(library: TemplateLibrary, campaign: CampaignDefinition, people: Iterable[Reader]) -> list[Problem]:
+    """What fails, or is wrong with the mails, for real readers."""
+    gate = Gate()
+    names: dict[str, str] = {}
+    problems: dict[tuple[str, int, str], Problem] = {}
+    for number, reader in enumerate(people):
+        names[str(number)] = reader.who
+        try:
+            gate.look(rendered_for(library, campaign, reader.context, reader.language, str(number)))
+        except TemplateError as fault:
+            for problem in fault.problems:
+                problems.setdefault((problem.file, problem.line, problem.message), _said_of(problem, reader.who))
+    return sorted((*problems.values(), *gate.problems(names)))
 
 
 def _said_of(problem: Problem, who: str) -> Problem:

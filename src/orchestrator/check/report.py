@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Set as AbstractSet
     from pathlib import Path
 
+    from orchestrator.check.rendering import Trial
     from orchestrator.contacts.measures import CustomColumn
     from orchestrator.problems import Problem
 
@@ -38,19 +39,22 @@ class CheckReport:
     """files in campaigns/, sound or not"""
 
 
-def check(root: Path, custom: Mapping[str, CustomColumn] | None = None) -> CheckReport:
+def check(root: Path, custom: Mapping[str, CustomColumn] | None = None, trial: Trial | None = None) -> CheckReport:
     """Every problem of every file of the workspace at ``root``.
 
     ``custom``: the custom fields that were imported. None where nothing was imported yet: then every ``x_NAME`` is
-    taken to exist, with the type that its use asks for.
+    taken to exist, with the type that its use asks for. ``trial``: how templates are tried.
     """
+    from orchestrator.check.rendering import Trial  # noqa: PLC0415 -- heavy
+
+    trial = trial or Trial()
     survey = Surveyor(root).survey()
     files = {folder: _keys(survey.files, folder) for folder in ("segments", "campaigns")}
     segments = {**survey.segment_drafts, **survey.segments}
     campaigns = {**survey.campaign_drafts, **survey.campaigns}
     workspace = Workspace(root, survey.settings or _any_settings(root), segments, campaigns)
     found = inspect(
-        workspace, custom, unreadable=files["segments"] - segments.keys(), more=files["campaigns"], rendered=True
+        workspace, custom, unreadable=files["segments"] - segments.keys(), more=files["campaigns"], trial=trial
     )
     told = sorted({*survey.problems, *found})
     errors, warnings = (
@@ -65,10 +69,10 @@ def inspect(
     *,
     unreadable: Collection[str] = (),
     more: AbstractSet[str] = frozenset(),
-    rendered: bool = False,
+    trial: Trial | None = None,
 ) -> list[Problem]:
     """Problems of definitions that are sound by themselves. ``unreadable``: segments whose files are not; ``more``:
-    campaigns that have a file, readable or not; ``rendered``: templates are tried with made-up readers, too.
+    campaigns that have a file, readable or not; ``trial``: templates are rendered, too.
     """
     from orchestrator.check.examples import example_problems  # noqa: PLC0415 -- heavy
     from orchestrator.check.fields import (  # noqa: PLC0415 -- heavy
@@ -87,7 +91,7 @@ def inspect(
     documents = Documents(workspace.root)
     problems += example_problems(workspace.segments, compiled.segments, fields, documents)
     problems += field_problems(workspace, custom, documents)
-    problems += template_problems(workspace, custom, documents, rendered=rendered)
+    problems += template_problems(workspace, custom, documents, trial=trial)
     return sorted(set(_with_lines(problems, workspace.root)))
 
 

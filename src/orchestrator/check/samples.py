@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contacts.measures import CustomColumn
     from orchestrator.definitions.values import CampaignDefinition
+    from orchestrator.templates.expressions import Asked
 
 SAMPLE_NOW = datetime(2026, 1, 15, 8, 30, tzinfo=UTC)
 Names = dict[str, Any]
@@ -98,14 +99,14 @@ def readers(
     campaign: CampaignDefinition,
     description: str,
     printed: Mapping[str, Iterable[str]],
-    asked: Mapping[str, list[Any]],
+    asked: Asked,
     languages: Iterable[str],
     custom: Mapping[str, CustomColumn] | None,
 ) -> Iterator[Reader]:
     """The readers with whom a campaign's template is tried.
 
-    ``description`` is its segment's; ``printed``: see ``content.fields_printed``; ``asked``: values that the template
-    compares a name such as ``account.industry`` with; ``languages``: those that it has words for.
+    ``description`` is its segment's; ``printed``: see ``content.fields_printed``; ``asked``: what the template asks
+    of names such as ``account.industry``; ``languages``: those that it has words for.
     """
     shared: Names = {
         "segment": Named(campaign.segment, description),
@@ -117,6 +118,9 @@ def readers(
     contact |= _fields(printed["contact"], "", contact, _PEOPLE, custom)
     account = {name: _COMPANY.get(name, "sample") for name in account_columns()}
     account |= _fields(printed["account"], "account_", account, _COMPANY, custom)
+    # a value by which something is looked up is one that is there
+    known = {path: asked.values[path][0] for path in asked.looked_up if path in asked.values}
+    contact, account = _with(contact, "contact", known), _with(account, "account", known)
     whole = shared | {"contact": contact, "account": account, "cart": _cart(3), "orders": _orders()}
 
     def reader(who: str, language: str, *, is_certain: bool = True, **changes: Any) -> Reader:
@@ -130,19 +134,24 @@ def readers(
         yield reader("", language)
     yield reader("", own, cart=_cart(7))
     hostile: Names = {
-        "contact": {name: _hostile(value, name) for name, value in contact.items()},
-        "account": {name: _hostile(value, name) for name, value in account.items()},
+        "contact": _with({name: _hostile(value, name) for name, value in contact.items()}, "contact", known),
+        "account": _with({name: _hostile(value, name) for name, value in account.items()}, "account", known),
         "cart": _cart(2, name=_HOSTILE, brand=_HOSTILE),
     }
     yield reader("a reader whose name holds quotes, markup and a merge tag", own, **hostile)
-    for at in range(max((len(values) for values in asked.values()), default=0)):
-        chosen = {path: values[at % len(values)] for path, values in asked.items()}
-        said = ", ".join(f"{path} is {value!r}" for path, value in sorted(chosen.items()))
+    for at in range(max((len(values) for values in asked.values.values()), default=0)):
+        chosen = {path: values[at % len(values)] for path, values in asked.values.items()}
+        said = ", ".join(f"{path} is {value!r}" for path, value in chosen.items())
         changed: Names = {
-            root: dict(names) | {path.partition(".")[2]: v for path, v in chosen.items() if path.startswith(f"{root}.")}
-            for root, names in (("contact", contact), ("account", account))
+            "contact": _with(contact, "contact", chosen),
+            "account": _with(account, "account", chosen),
         }
         yield reader(f"a reader of whom {said}", own, **changed)
+    if asked.looked_up:
+        other = dict.fromkeys(asked.looked_up, "something else")
+        changed = {"contact": _with(contact, "contact", other), "account": _with(account, "account", other)}
+        said = " and ".join(sorted(asked.looked_up))
+        yield reader(f"a reader of whom {said} is something else", own, is_certain=False, **changed)
     yield reader("a reader with an empty cart", own, is_certain=False, cart=_cart(0))
     unknown = {
         "contact": dict.fromkeys(contact) | {"contact_id": "C1", "email": "a@kund.example", "interests": []},
@@ -152,6 +161,11 @@ def readers(
     }
     nobody = shared | unknown
     yield Reader("a reader of whom nothing is known", nobody, None, is_certain=False)
+
+
+def _with(names: Names, root: str, values: Mapping[str, Any]) -> Names:
+    """``names`` of ``root`` with other values, given by their whole path."""
+    return names | {path.partition(".")[2]: value for path, value in values.items() if path.startswith(f"{root}.")}
 
 
 def _fields(

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.library import campaign_lines, template_library
 from orchestrator.check.fields import CUSTOM
-from orchestrator.check.rendering import render_samples, without_repetition
+from orchestrator.check.links import faulty_links
+from orchestrator.check.rendering import Trial, render_members, render_samples, without_repetition
 from orchestrator.definitions.files import template_names
+from orchestrator.problems import Level
 from orchestrator.segments.fields import CATALOGUE, resolve
 from orchestrator.store.mail_names import account_columns, contact_columns
 from orchestrator.templates.faults import is_line
 from orchestrator.templates.remedies import SYNTAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.check.documents import Documents
     from orchestrator.contacts.measures import CustomColumn
@@ -36,14 +38,15 @@ def template_problems(
     custom: Mapping[str, CustomColumn] | None,
     documents: Documents,
     *,
-    rendered: bool,
+    trial: Trial | None,
 ) -> list[Problem]:
     """Problems of every template in use, in all its languages, and of the campaigns' own lines.
 
-    ``rendered``: templates are rendered for made-up readers, too.
+    ``trial``: templates are rendered, too, as it says.
     """
     library = template_library(workspace)
     problems: list[Problem] = []
+    links: dict[str, Problem] = {}
     there = template_names(workspace.root)
     for campaign in workspace.campaigns.values():
         if campaign.template not in there:
@@ -59,10 +62,24 @@ def template_problems(
             "vars": campaign.vars.keys(),
         }
         found = library.check(campaign.template, campaign_lines(campaign), known)
-        if rendered:
-            found += without_repetition(render_samples(workspace, library, campaign, custom).problems, found)
+        if trial is not None:
+            rendering = render_samples(workspace, library, campaign, custom)
+            found += without_repetition(rendering.problems, found)
+            if trial.real_readers is not None:
+                members = render_members(library, campaign, trial.real_readers(workspace, library, campaign))
+                certain = [problem for problem in found if problem.level is Level.ERROR]
+                found += without_repetition(members, certain)
+            for address, problem in rendering.links.items():
+                links.setdefault(address, _placed(problem, campaign, documents))
         problems += [_placed(problem, campaign, documents) for problem in found]
+    if trial is not None and trial.ask is not None:
+        problems += _links_that_fail(links, trial.ask)
     return problems
+
+
+def _links_that_fail(links: Mapping[str, Problem], ask: Callable[[str], int]) -> Iterator[Problem]:
+    for address, (level, message, hint) in faulty_links(links, ask).items():
+        yield replace(links[address], level=level, message=message, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -12,60 +10,77 @@ from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from orchestrator.contacts.measures import CustomColumn
+    from orchestrator.engine import Engine
 
-_CUSTOM = re.compile(r"\b(?:account_)?x_\w")
+_SQLITE = "sqlite:///"
 
 
-def _custom_fields(root: Path) -> Mapping[str, CustomColumn] | None:
-    """The custom fields of the imported data, with the types learned from it; None where nothing was imported.
-
-    The database is asked only where a file mentions one.
-    """
-    if not any(_CUSTOM.search(text) for text in _texts(root)):
+def _engine_with_facts(shared: Shared) -> Engine | None:
+    """The engine, where its database holds contacts. Files are checked without one, too: in CI, or on a laptop."""
+    if not _has_database(shared.root):
         return None
-    from sqlalchemy import text as sql
+    from sqlalchemy import text
 
-    from orchestrator.contacts.custom import learn_custom_fields
     from orchestrator.engine import open_engine
     from orchestrator.errors import OrchestratorError
 
     try:
-        engine = open_engine(root)
+        engine = open_engine(shared.root, now=shared.moment())
+        click.get_current_context().call_on_close(engine.close)
         with engine.database.read() as connection:
-            if connection.execute(sql("SELECT 1 FROM contact LIMIT 1")).first() is None:
-                return None
-            return learn_custom_fields(connection)
+            return engine if connection.execute(text("SELECT 1 FROM contact LIMIT 1")).first() is not None else None
     except OrchestratorError:
-        # files are checked without a database, too: in CI, or on a laptop
         return None
 
 
-def _texts(root: Path) -> Iterator[str]:
-    """The text of every file of the workspace."""
-    files = [root / "config.toml", *(root / "segments").glob("*.toml"), *(root / "campaigns").glob("*.toml")]
-    files += (path for path in (root / "templates").rglob("*") if path.is_file())
-    for path in files:
-        with suppress(OSError):
-            yield path.read_text(encoding="utf-8", errors="replace")
+def _has_database(root: Path) -> bool:
+    """Nothing is made by looking: a file of SQLite that is not there stays so."""
+    from orchestrator.definitions.workspace import read_workspace
+
+    workspace, _ = read_workspace(root)
+    if workspace is None:
+        return False
+    url = workspace.settings.database_url
+    return not url.startswith(_SQLITE) or (root / url.removeprefix(_SQLITE)).is_file()
+
+
+def _custom_fields(engine: Engine) -> Mapping[str, CustomColumn]:
+    """The custom fields of the imported data, with the types learned from it."""
+    from orchestrator.contacts.custom import learn_custom_fields
+
+    with engine.database.read() as connection:
+        return learn_custom_fields(connection)
 
 
 @click.command("check")
+@click.option("--links", is_flag=True, help="Ask every link and image whether it answers. Needs a network.")
 @answers_json
 @shared_options
 @pass_shared
-def command(shared: Shared) -> int:
+def command(shared: Shared, links: bool) -> int:
     """Read every file of the workspace and report all problems at once, with file, line, column and a hint.
 
-    Templates are rendered for made-up readers. Warnings stop nothing.
+    Templates are rendered for made-up readers, and for a member of each language and industry where the database has
+    them. Warnings stop nothing.
     """
     from orchestrator.check import check
     from orchestrator.check.exposure import exposures
+    from orchestrator.check.links import status
+    from orchestrator.check.rendering import Trial
 
-    report = check(shared.root, _custom_fields(shared.root))
+    engine = _engine_with_facts(shared)
+    ask = status if links else None
+    if engine is None:
+        report = check(shared.root, None, Trial(ask=ask))
+    else:
+        from orchestrator.check.members import Members
+
+        members = Members(engine.database, engine.clock.now())
+        report = check(shared.root, _custom_fields(engine), Trial(members, ask))
     for warning in exposures(shared.root):
         output.warning(warning)
     if shared.json:

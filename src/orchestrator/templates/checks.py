@@ -11,7 +11,7 @@ from jinja2.exceptions import TemplateNotFound
 from orchestrator.problems import Problem
 from orchestrator.templates.document import UNSUBSCRIBE
 from orchestrator.templates.environment import MARKUP_SUFFIXES
-from orchestrator.templates.expressions import constant_faults
+from orchestrator.templates.expressions import choices_without_default, constant_faults
 from orchestrator.templates.faults import TemplateError, at_line
 from orchestrator.templates.quality import ADDRESS, NO_ADDRESS, NO_UNSUBSCRIBE
 from orchestrator.templates.remedies import remedy
@@ -61,7 +61,8 @@ def check_template(
     for file in files:
         problems += _file_problems(library, file)
     problems += _missing_includes(library, sources)
-    for fault in constant_faults(environment, sources):
+    faults = [*constant_faults(environment, sources), *choices_without_default(environment, sources)]
+    for fault in faults:
         problems.append(_at(library, sources, fault.file, fault.line, fault.message, fault.hint))
     for use in library.names_read.unknown_uses(sources, known):
         hint = f"Did you mean {use.suggestion}?" if use.suggestion else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Template, TemplateSyntaxError, nodes
 
 from orchestrator.templates.remedies import remedy
+from orchestrator.templates.sources import included, is_chosen
 from orchestrator.templates.work import counted_work
 
 if TYPE_CHECKING:
@@ -45,21 +46,45 @@ def constant_faults(environment: Environment, sources: Mapping[str, str]) -> lis
     return sorted(set(found))
 
 
-def values_asked(environment: Environment, sources: Mapping[str, str]) -> dict[str, list[Any]]:
-    """``contact.NAME`` and ``account.NAME`` -> values that templates compare it with, or look up by it."""
+def choices_without_default(environment: Environment, sources: Mapping[str, str]) -> list[ExpressionFault]:
+    """Includes whose file depends on the reader, with nothing for a reader who has none."""
+    found: list[ExpressionFault] = []
+    for file, tree in _trees(environment, sources):
+        for include in tree.find_all(nodes.Include):
+            named = included(include)
+            if named and is_chosen(named[-1]) and not include.ignore_missing:
+                message = "the included file depends on the reader, and there is none for all others"
+                hint = 'Name one behind it: {% include ["blocks/x." ~ account.industry ~ ".mjml", "blocks/x.mjml"] %}.'
+                found.append(ExpressionFault(file, include.lineno, message, hint))
+    return found
+
+
+class Asked(NamedTuple):
+    """What templates ask of ``contact.NAME`` and ``account.NAME``."""
+
+    values: Mapping[str, list[Any]]
+    """values that it is compared with, or by which something is looked up"""
+    looked_up: frozenset[str]
+    """names by whose value something is looked up, as in ``stories[account.industry]``: others may not be there"""
+
+
+def values_asked(environment: Environment, sources: Mapping[str, str]) -> Asked:
+    """What the templates ask of their readers."""
     asked: dict[str, dict[Any, None]] = defaultdict(dict)
+    looked_up: set[str] = set()
     for _, tree in _trees(environment, sources):
-        keys = {key for table in tree.find_all(nodes.Dict) for key in _texts(pair.key for pair in table.items)}
+        keys = sorted({key for table in tree.find_all(nodes.Dict) for key in _texts(pair.key for pair in table.items)})
+        for item in tree.find_all(nodes.Getitem):
+            for path in _paths(item.arg):
+                looked_up.add(path)
+                asked[path].update(dict.fromkeys(keys))
         for node in tree.find_all(nodes.Compare):
             sides = [(node.expr, "in"), *((operand.expr, operand.op) for operand in node.ops)]
             constants = [value for side, operator in sides for value in _constants(side, operator)]
-            for side, _ in sides:
-                if path := _path(side):
-                    asked[path].update(dict.fromkeys(constants or sorted(keys)))
-        for item in tree.find_all(nodes.Getitem):
-            if path := _path(item.arg):
-                asked[path].update(dict.fromkeys(sorted(keys)))
-    return {path: list(values)[:_MOST_VALUES] for path, values in sorted(asked.items()) if values}
+            for path in (path for side, _ in sides for path in _paths(side)):
+                asked[path].update(dict.fromkeys(constants or keys))
+    values = {path: list(found)[:_MOST_VALUES] for path, found in sorted(asked.items()) if found}
+    return Asked(values, frozenset(looked_up))
 
 
 def _trees(environment: Environment, sources: Mapping[str, str]) -> Iterator[tuple[str, nodes.Template]]:
@@ -112,10 +137,12 @@ def _argument_error(function: Callable[..., Any] | None, node: nodes.Filter) -> 
     return None
 
 
-def _path(node: nodes.Node) -> str | None:
-    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name in _ROOTS:
-        return f"{node.node.name}.{node.attr}"
-    return None
+def _paths(node: nodes.Node) -> list[str]:
+    """``account.industry`` where it is the whole of an expression, or filtered, or has a substitute."""
+    found = node if isinstance(node, nodes.Getattr) else next(node.find_all(nodes.Getattr), None)
+    if found is not None and isinstance(found.node, nodes.Name) and found.node.name in _ROOTS:
+        return [f"{found.node.name}.{found.attr}"]
+    return []
 
 
 def _constants(node: nodes.Node, operator: str) -> list[Any]:

@@ -82,8 +82,8 @@ class Gate:
     """Looks at the mails of a run, one after the other."""
 
     recipients: int = 0
-    fixed_links: set[str] = field(default_factory=set)
-    """every address that is the same for all, those of images too"""
+    fixed_links: dict[str, Finding] = field(default_factory=dict)
+    """every address that is the same for all, those of images too, with its place"""
     _watched: dict[Skeleton, _Watched] = field(default_factory=dict)
     _found: dict[Finding, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     _templates: set[str] = field(default_factory=set)
@@ -122,6 +122,10 @@ class Gate:
         """
         found = [self._problem(*one, name_of or {}, said_of) for one in self.findings()]
         return sorted(set(found))
+
+    def placed_links(self) -> dict[str, Problem]:
+        """Each address that is the same for all, and its place as a problem without words."""
+        return {address: self._problem(found, 0, "", {}, "") for address, found in self.fixed_links.items()}
 
     def _problem(
         self, finding: Finding, recipients: int, example: str, name_of: Mapping[str, str], said_of: str | None
@@ -168,7 +172,7 @@ class Gate:
                 addresses.append((parts, image, place))
                 continue
             address = filled(parts, str)
-            self.fixed_links.add(address)
+            self.fixed_links.setdefault(address, Finding(place, Level.ERROR, "", ""))
             fault = address_fault(address, image=image)
             if fault is not None and not UNRENDERED.search(address):  # that is said already
                 self._found[Finding(place, Level.ERROR, *fault)]
