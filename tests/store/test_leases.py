@@ -18,7 +18,7 @@ from orchestrator.errors import Busy
 from orchestrator.store import leases
 from orchestrator.store.database import CLOCK
 from orchestrator.store.holders import this_process
-from orchestrator.store.leases import lease
+from orchestrator.store.leases import HeldLease, lease
 
 if TYPE_CHECKING:
     from orchestrator.store.database import Database
@@ -217,3 +217,20 @@ def test_the_database_says_what_time_it_is(database: Database) -> None:
     with database.read() as connection:
         now = connection.execute(text(f"SELECT {CLOCK[database.dialect]}")).scalar_one()
     assert abs(float(now) - time.time()) < 5
+
+
+def test_a_long_write_of_our_own_does_not_end_the_renewal(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The importer's transaction holds the file for longer than a renewal waits."""
+    asked = threading.Semaphore(0)
+
+    def busy(_held: HeldLease) -> bool:
+        asked.release()
+        raise Busy("The database is held.")
+
+    monkeypatch.setattr(leases, "RENEW_EVERY", 0.001)
+    monkeypatch.setattr(HeldLease, "_renew", busy)
+    with lease(sqlite_database, "cycle", "an import"):
+        for _ in range(3):
+            assert asked.acquire(timeout=10)

@@ -115,7 +115,7 @@ class HeldLease:
         self._stop.set()
         self._thread.join()
         try:
-            with suppress(DBAPIError), self._database.write(fenced=False, patience=LOCK_PATIENCE) as connection:
+            with suppress(DBAPIError, Busy), self._database.write(fenced=False, patience=LOCK_PATIENCE) as connection:
                 connection.execute(
                     text("DELETE FROM lease WHERE name = :name AND token = :token"),
                     {"name": self.name, "token": self._token},
@@ -128,7 +128,7 @@ class HeldLease:
             try:
                 if not self._renew():
                     return
-            except DBAPIError:
+            except (DBAPIError, Busy):
                 # a long write holds the file, or the database is away: the next round renews, `check` decides meanwhile
                 continue
 
