@@ -25,7 +25,7 @@ from sqlalchemy.pool import StaticPool
 
 from orchestrator.errors import Busy, DataError
 from orchestrator.store.holders import session_name
-from orchestrator.store.migrations import is_current, migrate
+from orchestrator.store.migrations import is_current, migrate, schema_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,15 +272,56 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
         with database.read() as connection:
             ready = is_current(connection)
         if not ready:
-            with database.write() as connection:
-                migrate(connection, now=now)
+            _migrate(database, now)
     except DatabaseError as fault:
         database.close()
         raise DataError(
             f"The database {parsed.render_as_string(hide_password=True)} cannot be opened: {fault.orig}. "
             "Is the path right, is the server running, is the file writable?"
         ) from fault
+    except BaseException:
+        database.close()
+        raise
     return database
+
+
+def _migrate(database: Database, now: int) -> None:
+    """Bring the schema up to date, all of it or nothing; an SQLite file with records is copied first."""
+    with database.read() as connection:
+        version = schema_version(connection)
+    file = database.engine.url.database
+    if version and database.dialect == "sqlite" and file and file != ":memory:":
+        _keep_copy(database, Path(f"{file}.schema-{version}"))
+    try:
+        with database.write() as connection:
+            migrate(connection, now=now)
+    except DatabaseError as fault:
+        if not version:
+            raise
+        raise DataError(
+            f"The database could not be brought from schema {version} to this version: {fault.orig}. "
+            "Nothing was changed. Make room or mend what it says and run the command again, or install the "
+            "version of before."
+        ) from fault
+
+
+def _keep_copy(database: Database, copy: Path) -> None:
+    """A whole copy of an SQLite file, or none; one that is there from an earlier try is kept."""
+    if copy.exists():
+        return
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)
+        _make_private(unfinished)
+        with database.engine.connect() as connection:
+            # not through the engine, which would begin a transaction
+            connection.connection.cursor().execute("VACUUM INTO ?", (str(unfinished),))
+        unfinished.replace(copy)
+    except (OSError, sqlite3.Error) as fault:
+        raise DataError(
+            f"The copy {copy} that is kept before the schema is changed could not be made: {fault}. "
+            "Nothing was changed. Make room, or make the folder writable, and run the command again."
+        ) from fault
 
 
 def is_locked(fault: Exception) -> bool:

@@ -67,6 +67,11 @@ def is_current(connection: Connection) -> bool:
     return len(_applied(connection)) == len(MIGRATIONS)
 
 
+def schema_version(connection: Connection) -> int:
+    """The newest version that the database has; 0: none yet."""
+    return max(_applied(connection), default=0)
+
+
 def migrate(connection: Connection, *, now: int) -> None:
     """Bring the schema to the current version. Raises DataError where a newer version wrote the database."""
     applied = _applied(connection)
