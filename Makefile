@@ -68,6 +68,8 @@ docs: $(READY)
 # Figures for README.md; minutes, not seconds
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.recompute
+	$(BIN)/python -m benchmarks.import
+	$(BIN)/python -m benchmarks.import --postgres
 	$(BIN)/python -m benchmarks.rendering
 
 # Forget the environment and everything that was derived

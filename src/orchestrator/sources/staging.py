@@ -76,17 +76,16 @@ class Staging:
         if not rows:
             return
         names = ", ".join(f'"{name}"' for name in self._columns)
+        # the driver's own cursor: SQLAlchemy would ask for a copy of every row
+        cursor = self._connection.connection.cursor()
         if self._connection.dialect.name == "postgresql":
-            cursor = self._connection.connection.cursor()
             with cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-            cursor.close()
-            return
-        places = ", ".join("?" * len(self._columns))
-        self._connection.exec_driver_sql(
-            f"INSERT INTO staged ({names}) VALUES ({places})", [tuple(row) for row in rows]
-        )
+        else:
+            places = ", ".join("?" * len(self._columns))
+            cursor.executemany(f"INSERT INTO staged ({names}) VALUES ({places})", rows)
+        cursor.close()
 
     def ready(self) -> None:
         """All rows are in: let PostgreSQL count them, it plans joins by that. SQLite needs no help."""
