@@ -120,13 +120,14 @@ def readers(
     account |= _fields(printed["account"], "account_", account, _COMPANY, custom)
     # a value by which something is looked up is one that is there
     known = {path: asked.values[path][0] for path in asked.looked_up if path in asked.values}
+    all_known = known.keys() == asked.looked_up
     contact, account = _with(contact, "contact", known), _with(account, "account", known)
     whole = shared | {"contact": contact, "account": account, "cart": _cart(3), "orders": _orders()}
 
     def reader(who: str, language: str, *, is_certain: bool = True, **changes: Any) -> Reader:
         context: Names = whole | changes
         context["contact"] = context["contact"] | {"language": language}
-        return Reader(who, context, language, is_certain)
+        return Reader(who, context, language, is_certain and all_known)
 
     own, *others = dict.fromkeys(languages)
     yield reader("", own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Template, TemplateSyntaxError, nodes
@@ -72,17 +72,19 @@ def values_asked(environment: Environment, sources: Mapping[str, str]) -> Asked:
     """What the templates ask of their readers."""
     asked: dict[str, dict[Any, None]] = defaultdict(dict)
     looked_up: set[str] = set()
-    for _, tree in _trees(environment, sources):
-        keys = sorted({key for table in tree.find_all(nodes.Dict) for key in _texts(pair.key for pair in table.items)})
+    trees = [tree for _, tree in _trees(environment, sources)]
+    tables = _tables(trees)
+    for tree in trees:
         for item in tree.find_all(nodes.Getitem):
             for path in _paths(item.arg):
                 looked_up.add(path)
-                asked[path].update(dict.fromkeys(keys))
+                asked[path].update(dict.fromkeys(_keys(item.node, tables)))
         for node in tree.find_all(nodes.Compare):
             sides = [(node.expr, "in"), *((operand.expr, operand.op) for operand in node.ops)]
             constants = [value for side, operator in sides for value in _constants(side, operator)]
+            constants += [key for side, _ in sides for key in _keys(side, tables)]
             for path in (path for side, _ in sides for path in _paths(side)):
-                asked[path].update(dict.fromkeys(constants or keys))
+                asked[path].update(dict.fromkeys(constants))
     values = {path: list(found)[:_MOST_VALUES] for path, found in sorted(asked.items()) if found}
     return Asked(values, frozenset(looked_up))
 
@@ -137,6 +139,27 @@ def _argument_error(function: Callable[..., Any] | None, node: nodes.Filter) -> 
     return None
 
 
+def _tables(trees: Iterable[nodes.Template]) -> dict[str, list[str]]:
+    """The keys of ``{% set NAME = {…} %}``; where several files set it, those that all of them have come first."""
+    found: dict[str, list[list[str]]] = defaultdict(list)
+    for tree in trees:
+        for assigned in tree.find_all(nodes.Assign):
+            if isinstance(assigned.target, nodes.Name) and isinstance(assigned.node, nodes.Dict):
+                found[assigned.target.name].append(_texts(pair.key for pair in assigned.node.items))
+    return {name: _commonest_first(tables) for name, tables in found.items()}
+
+
+def _commonest_first(tables: list[list[str]]) -> list[str]:
+    counts = Counter(key for keys in tables for key in set(keys))
+    return sorted(counts, key=lambda key: (-counts[key], key))
+
+
+def _keys(node: nodes.Node, tables: Mapping[str, list[str]]) -> list[str]:
+    if isinstance(node, nodes.Dict):
+        return _texts(pair.key for pair in node.items)
+    return tables.get(node.name, []) if isinstance(node, nodes.Name) else []
+
+
 def _paths(node: nodes.Node) -> list[str]:
     """``account.industry`` where it is the whole of an expression, or filtered, or has a substitute."""
     found = node if isinstance(node, nodes.Getattr) else next(node.find_all(nodes.Getattr), None)
@@ -155,8 +178,6 @@ def _constants(node: nodes.Node, operator: str) -> list[Any]:
         return [node.value]
     if isinstance(node, nodes.List | nodes.Tuple):
         return [item.value for item in node.items if isinstance(item, nodes.Const)]
-    if isinstance(node, nodes.Dict):
-        return _texts(pair.key for pair in node.items)
     return []
 
 

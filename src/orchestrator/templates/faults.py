@@ -111,7 +111,7 @@ def _unknown_name(
     message = f"{word} does not exist" if error.name else str(error)
     hint = f"Did you mean {owner}{error.nearest}?" if error.nearest else NO_SUCH_NAME
     if not error.name:
-        hint = "The list is shorter for this reader. Test it first: {% if LIST %} … {% endif %}."
+        hint = "Not every reader has it. Test it first: {% if LIST %} … or {% if KEY in TABLE %} … {% endif %}."
     return at_line(file, line, message, hint, source_of, folder, word)
 
 
