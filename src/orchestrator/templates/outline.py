@@ -18,9 +18,10 @@ from orchestrator.templates.faults import Site
 from orchestrator.templates.pieces import MarkupPieces, TagText, TextPieces
 from orchestrator.templates.printed import text_of
 from orchestrator.templates.safe_values import SUSPECT, Place, constant_text, safe_value
+from orchestrator.templates.work import MOST_CHARACTERS, Work, end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MOST_NODES = 200_000
 
@@ -66,27 +67,38 @@ class OutlineReader:
         self._markup = markup
         self._forget()
 
-    def read(self, chunks: Iterable[Any]) -> tuple[Outline, list[str]]:
-        """The outline and its values, in order. ``chunks``: see ``pieces``. Jinja2's errors pass through."""
+    def read(self, chunks: Iterator[Any], work: Work) -> tuple[Outline, list[str]]:
+        """The outline and its values, in order. ``chunks``: see ``pieces``. Jinja2's errors pass through.
+
+        This is where the time of a run goes: the common cases are told apart here, without a call.
+        """
         if self._nodes > _MOST_NODES:
             self._forget()
         node = self._root
         values: list[str] = []
         suspect = SUSPECT.search
+        site: Site | None = None
         for chunk in chunks:
-            if type(chunk) is str:
+            kind = type(chunk)
+            if kind is str:
+                work.characters += len(chunk)
                 node = node.after.get(chunk) or self._text(node, chunk)
-            elif type(chunk) is tuple:
+            elif kind is tuple:
                 value, site = chunk
+                assert site is not None
                 gap = node.gap
                 if type(value) is str and gap is not None and node.place is Place.TEXT and not suspect(value):
-                    # the common case, without a call
+                    work.characters += len(value)
                     values.append(value)
                     node = gap
                 else:
+                    work.characters += len(value) if isinstance(value, str) else 1
                     node = self._printed(node, value, site, values)
             else:
+                work.characters += len(chunk) if isinstance(chunk, str) else 1
                 node = self._printed(node, chunk, Site("", 0, self._markup), values)
+            if work.characters > MOST_CHARACTERS:
+                end(chunks, work, site)
         if node.outline is None:
             node.outline = self._outline(node)
         return node.outline, values
@@ -98,8 +110,8 @@ class OutlineReader:
 
     def _printed(self, node: _Node, value: Any, site: Site, values: list[str]) -> _Node:
         kind = type(value)
-        if kind is str:
-            text = value
+        if kind is str or kind is int:
+            text = str(value)
         elif kind is MarkupPieces or kind is TextPieces:
             for segment in value.segments:
                 if type(segment) is str:

@@ -27,7 +27,7 @@ from orchestrator.templates.outline import Outline, OutlineReader
 from orchestrator.templates.pieces import PieceContext
 from orchestrator.templates.sources import all_sources, source_of
 from orchestrator.templates.variants import TemplateFolder, Variant
-from orchestrator.templates.work import Work, counted_work, written
+from orchestrator.templates.work import Work, counted_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Set as AbstractSet
@@ -239,7 +239,7 @@ class TemplateLibrary:
         environment = template.environment
         # what Template.new_context does, without copying names and globals for each of the mail's parts
         context = PieceContext(environment, names, template.name, template.blocks, globals=environment.globals)
-        return known[1].read(written(template.root_render_func(context), work))
+        return known[1].read(template.root_render_func(context), work)
 
     def _skeleton(
         self, variant: Variant, outlines: tuple[Outline | None, ...], utm: Utm, names: tuple[str, str]

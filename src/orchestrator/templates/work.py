@@ -104,21 +104,13 @@ def rounds(elements: Iterable[Any]) -> Iterator[Any]:
         yield element
 
 
-def written(chunks: Iterator[Any], work: Work) -> Iterator[Any]:
-    """What a template yields, counted. What is too much is said of the value printed last, or of the line reached."""
-    site = None
-    for chunk in chunks:
-        value = chunk
-        if type(chunk) is tuple:
-            value, site = chunk
-        work.characters += len(value) if isinstance(value, str) else 1
-        if work.characters > MOST_CHARACTERS:
-            error = work.too_long()
-            if site is not None:
-                error.printed_at = site  # type: ignore[attr-defined]  # read by faults.located
-                raise error
-            chunks.throw(error)  # type: ignore[attr-defined]  # compiled templates are generators
-        yield chunk
+def end(chunks: Iterator[Any], work: Work, site: object) -> None:
+    """Stop a template that prints too much: at the value printed last (``site``), or at the line reached."""
+    error = work.too_long()
+    if site is not None:
+        error.printed_at = site  # type: ignore[attr-defined]  # read by faults.located
+        raise error
+    chunks.throw(error)  # type: ignore[attr-defined]  # compiled templates are generators
 
 
 def markup_join(parts: Iterable[Any]) -> str:
