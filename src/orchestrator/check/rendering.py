@@ -73,8 +73,9 @@ def render_readers(library: TemplateLibrary, campaign: CampaignDefinition, peopl
     """Render a campaign for readers. What was said of one is not said of the next."""
     problems: dict[tuple[str, int, str], Problem] = {}
     links: dict[str, Problem] = {}
+    looked_at = Gate().looked_at
     for reader in people:
-        gate = Gate()
+        gate = Gate(looked_at=looked_at)
         try:
             gate.look(rendered_for(library, campaign, reader.context, reader.language, ""))
             found = gate.problems(said_of=reader.who)

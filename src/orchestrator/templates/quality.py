@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from orchestrator.templates.document import Document, Parts
     from orchestrator.templates.mail import Rendered, Skeleton
+    from orchestrator.templates.render import TemplateLibrary
 
 ADDRESS = re.compile(r"\*\|(?:HTML:)?LIST[:_]ADDRESS(?:_HTML|_VCARD|LINE)?\|\*")
 GMAIL_CLIPS_AT = 102 * 1024
@@ -84,11 +85,12 @@ class Gate:
     recipients: int = 0
     fixed_links: dict[str, Finding] = field(default_factory=dict)
     """every address that is the same for all, those of images too, with its place"""
-    _watched: dict[Skeleton, _Watched] = field(default_factory=dict)
+    looked_at: dict[Skeleton, _Watched] = field(default_factory=dict)
+    """what recipients share; gates that are given the same one say of it once"""
     _found: dict[Finding, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
     _templates: set[str] = field(default_factory=set)
     """whose files were read"""
-    _skeletons: list[Skeleton] = field(default_factory=list)
+    _library: TemplateLibrary | None = None
 
     def watching(self, rendered: Iterable[Rendered]) -> Iterator[Rendered]:
         """The same mails, looked at as they pass."""
@@ -99,12 +101,12 @@ class Gate:
     def look(self, rendered: Rendered) -> None:
         """Look at one recipient's mail. Raises TemplateError where it cannot be compiled."""
         self.recipients += 1
-        watched = self._watched.get(rendered.skeleton)
+        self._library = rendered.skeleton.library
+        watched = self.looked_at.get(rendered.skeleton)
         if watched is None:
-            if len(self._watched) >= MOST_SKELETONS:
+            if len(self.looked_at) >= MOST_SKELETONS:
                 return
-            watched = self._watched[rendered.skeleton] = self._look_at_skeleton(rendered.skeleton)
-            self._skeletons.append(rendered.skeleton)
+            watched = self.looked_at[rendered.skeleton] = self._look_at_skeleton(rendered.skeleton)
         for finding in self._of_recipient(rendered, watched):
             seen = self._found[finding]
             seen.recipients += 1
@@ -138,7 +140,8 @@ class Gate:
             if recipients > 1:
                 who = f"for {recipients:,} recipients, {who.removeprefix('for ')} among them"
             message = f"{message} {who}".rstrip()
-        library = self._skeletons[0].library
+        library = self._library
+        assert library is not None
         place = finding.place
         return at_line(
             place.file,
