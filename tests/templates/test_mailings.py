@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import pytest
 from tests.templates.conftest import FOOTER, context, mail, page
 
 from orchestrator.templates.faults import TooManyMailings
-from orchestrator.templates.mailings import MailingPlan, compile_mailings, merge
+from orchestrator.templates.mailings import MailingCompiler, MailingPlan, compile_mailings, merge
 from orchestrator.templates.slots import CommonBeginning, cut
 
 if TYPE_CHECKING:
@@ -162,6 +164,28 @@ def test_too_much_logic_names_the_value_or_the_text(library: MakeLibrary) -> Non
     body = page("a\n{% if contact.width == 1 %}\n<p>special</p>\n{% endif %}\n<p>rest</p>")
     with pytest.raises(TooManyMailings, match=r"mail\.html:3: .*conditions and loops"):
         compile_mailings(several(library(mail_html=body), people), slots=SLOTS, max_mailings=1)
+
+
+def test_memory_does_not_grow_with_recipients(library: MakeLibrary) -> None:
+    body = page("<p>{{ contact.first_name }}</p><p>{{ contact.last_name }}</p>")
+    (one,) = several(library(mail_html=body), [{"first_name": "a", "last_name": "b"}])
+    compiler = MailingCompiler()
+
+    def add(first: int, last: int) -> int:
+        for number in range(first, last):
+            values = (f"{number:>060}", f"{number:>060}x")
+            compiler.add(replace(one, contact_key=str(number), values=values), {})
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        early = add(0, 2_000)
+        assert add(2_000, 14_000) - early < 100_000
+        (only,) = compiler.plan(slots=SLOTS, max_mailings=1).mailings
+        assert sum(1 for _ in only.recipients.rows()) == 14_000
+        assert tracemalloc.get_traced_memory()[0] - early < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_ten_thousand_recipients_with_carts_of_one_to_eight_lines_need_eight_mailings(

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.errors import DataError
 from orchestrator.templates.slots import SLOT_BYTES, slots_needed
 
 if TYPE_CHECKING:
@@ -96,10 +97,16 @@ class Spool:
         content = marshal.dumps(rows)
         where = (self._end, len(content))
         view = memoryview(content)
-        while view:
-            written = os.pwrite(self._file.fileno(), view, self._end)
-            self._end += written
-            view = view[written:]
+        try:
+            while view:
+                written = os.pwrite(self._file.fileno(), view, self._end)
+                self._end += written
+                view = view[written:]
+        except OSError as fault:
+            raise DataError(
+                f"The personal values of a run cannot be kept in {tempfile.gettempdir()}: {fault.strerror}. "
+                "Make room there, or name another folder in the environment variable TMPDIR."
+            ) from None
         return where
 
     def read(self, where: tuple[int, int]) -> list[Row]:
