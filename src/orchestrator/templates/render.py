@@ -181,6 +181,9 @@ class TemplateLibrary:
         self._steady = {}
         try:
             for environment in self._environments.values():
+                # what changed before counts
+                if environment.cache and not all(known.is_up_to_date for known in environment.cache.values()):
+                    environment.cache.clear()
                 environment.auto_reload = False
             yield
         finally:
