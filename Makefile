@@ -65,7 +65,7 @@ screens: browser
 docs: $(READY)
 	$(BIN)/python -m tests.readme_tables
 
-# Figures for README.md; minutes, not seconds
+# Figures for README.md; an hour at most the first time, on a quiet machine; goes on where it was interrupted
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.recompute
 	$(BIN)/python -m benchmarks.import

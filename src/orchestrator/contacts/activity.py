@@ -33,25 +33,27 @@ def carts(questions: Sequence[CartFigure], asked: Asked) -> dict[Measure, Answer
     if not questions:
         return {}
     now = asked.moment.epoch
-    lines, prices, columns = "", "", ["k.contact AS k"]
+    lines, prices = "", ""
+    columns: dict[str, str] = {}
     figures = {question.figure for question in questions}
     if figures & {"items", "lines", "value"}:
         lines = " LEFT JOIN cart_line l ON l.cart = k.id"
-        columns.append("CAST(SUM(l.quantity) AS BIGINT) AS items, COUNT(l.cart) AS lines")
+        columns |= {"items": "CAST(SUM(l.quantity) AS BIGINT)", "lines": "COUNT(l.cart)"}
     if "value" in figures:
         prices = " LEFT JOIN product p ON p.id = l.product"
         price = "COALESCE(l.unit_price_cents, p.price_cents, 0)"
-        columns.append(f"CAST(SUM(l.quantity * {price}) AS BIGINT) AS value")
+        columns["value"] = f"CAST(SUM(l.quantity * {price}) AS BIGINT)"
     if "hours_since_change" in figures:
-        columns.append("MAX(k.modified_at) AS changed")
+        columns["changed"] = "MAX(k.modified_at)"
     if "hours_since_add" in figures:
-        columns.append(f"MAX(CASE WHEN k.last_added_at <= {now} THEN k.last_added_at END) AS added")
+        columns["added"] = f"MAX(CASE WHEN k.last_added_at <= {now} THEN k.last_added_at END)"
     changed = f"(k.modified_at IS NULL OR {unsorted('k.modified_at')} <= {now})"
-    asked.joins.append(
-        f"LEFT JOIN (SELECT {', '.join(columns)} FROM cart k{lines}{prices}"
-        f" WHERE k.status = '{CartStatus.OPEN.value}' AND {changed}{asked.only('k.contact')} GROUP BY k.contact) k"
-        " ON k.k = c.id"
+    selected = [f"{sql} AS {name}" for name, sql in columns.items()]
+    rows = (
+        f"SELECT {', '.join(['k.contact AS k', *selected])} FROM cart k{lines}{prices}"
+        f" WHERE k.status = '{CartStatus.OPEN.value}' AND {changed}{asked.only('k.contact')} GROUP BY k.contact"
     )
+    asked.join("k", rows, tuple(columns), "c.id")
     sql = {
         "items": Answer("COALESCE(k.items, 0)"),
         "lines": Answer("COALESCE(k.lines, 0)"),
@@ -78,10 +80,11 @@ def events(questions: Sequence[EventCount | EventAge], asked: Asked) -> dict[Mea
         else:
             at = tallies.add(Tally(kinds, asked.moment.window("total"), "at", "MAX"))
             answers[question] = Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
-    asked.joins.append(
-        f"LEFT JOIN (SELECT contact AS k, {tallies.columns()} FROM event"
-        f" WHERE {tallies.where()}{asked.only('contact')} GROUP BY contact) e ON e.k = c.id"
+    rows = (
+        f"SELECT contact AS k, {tallies.columns()} FROM event"
+        f" WHERE {tallies.where()}{asked.only('contact')} GROUP BY contact"
     )
+    asked.join("e", rows, tallies.names(), "c.id")
     return answers
 
 
@@ -106,11 +109,11 @@ def mails(questions: Sequence[MailCount | MailAge], asked: Asked) -> dict[Measur
             answers[question] = Answer(f"COALESCE({count}, 0)")
     for tallies, table in ((sends, "send"), (reactions, "mail_event")):
         if tallies.columns():
-            asked.joins.append(
-                f"LEFT JOIN (SELECT contact AS k, {tallies.columns()} FROM {table}"
-                f" WHERE {tallies.where()}{asked.only('contact')} GROUP BY contact) {tallies.alias}"
-                f" ON {tallies.alias}.k = c.id"
+            rows = (
+                f"SELECT contact AS k, {tallies.columns()} FROM {table}"
+                f" WHERE {tallies.where()}{asked.only('contact')} GROUP BY contact"
             )
+            asked.join(tallies.alias, rows, tallies.names(), "c.id")
     return answers
 
 

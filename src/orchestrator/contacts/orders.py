@@ -28,14 +28,14 @@ def figures(questions: Sequence[OrderFigure | OrderAge], asked: Asked, *, of_acc
     read = f"SELECT {{key}} AS k, {tallies.columns()} FROM orders WHERE {tallies.where()}"
     if of_account:
         by_account = f"{read.format(key='account')} AND account IS NOT NULL{asked.only_accounts('account')}"
-        alone = f"{read.format(key='-contact')} AND account IS NULL AND contact IS NOT NULL{asked.only('contact')}"
-        asked.joins.append(
-            f"LEFT JOIN ({by_account} GROUP BY account UNION ALL {alone} GROUP BY contact) ao"
-            " ON ao.k = COALESCE(c.account, -c.id)"
-        )
+        # of a few contacts rather than of all orders without an account
+        account = "account" if asked.contacts is None else unsorted("account")
+        alone = f"{read.format(key='-contact')} AND {account} IS NULL AND contact IS NOT NULL{asked.only('contact')}"
+        rows = f"{by_account} GROUP BY account UNION ALL {alone} GROUP BY contact"
+        asked.join("ao", rows, tallies.names(), "COALESCE(c.account, -c.id)")
     else:
         own = f"{read.format(key='contact')} AND contact IS NOT NULL{asked.only('contact')}"
-        asked.joins.append(f"LEFT JOIN ({own} GROUP BY contact) o ON o.k = c.id")
+        asked.join("o", f"{own} GROUP BY contact", tallies.names(), "c.id")
     return answers
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from orchestrator.contacts.question import Answer
+    from orchestrator.contacts.question import Answer, Part
     from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
 
@@ -62,6 +62,8 @@ class ProfileQuery:
     sql: str
     parameters: Mapping[str, object]
     columns: Mapping[Measure, AnswerColumn]
+    parts: tuple[Part, ...] = ()
+    """temporary tables to be filled before, with the same parameters"""
 
 
 def profile_query(
@@ -72,14 +74,15 @@ def profile_query(
     dialect: str,
     contacts: Sequence[int] | InTable | None = None,
     ranking: Ranking | None = None,
+    apart: bool = False,
 ) -> ProfileQuery:
     """The query for these questions as of ``now``; ``contacts`` (ids) narrows it, and what it reads, to a few.
 
-    ``ranking``: kept for ``now``, so that RFM is not ranked from the orders.
+    ``ranking``: kept for ``now``, so that RFM is not ranked from the orders. ``apart``: with parts to be filled before.
     """
     wanted = tuple(dict.fromkeys(measures))
     chosen = contacts if contacts is None or isinstance(contacts, InTable) else tuple(contacts)
-    asked = Asked(Moment(now, settings), dialect, chosen, ranking)
+    asked = Asked(Moment(now, settings), dialect, chosen, ranking, apart)
     answers = _answers(wanted, asked)
     selected = ["c.id AS contact"]
     columns: dict[Measure, AnswerColumn] = {}
@@ -94,7 +97,7 @@ def profile_query(
     if asked.contacts is not None:
         where += f" AND c.id IN ({asked.contact_list})"
     sql = f"SELECT {', '.join(selected)} FROM contact c {' '.join(asked.joins)} WHERE {where}"
-    return ProfileQuery(sql, asked.parameters, columns)
+    return ProfileQuery(sql, asked.parameters, columns, tuple(asked.parts))
 
 
 def fenced(sql: str, dialect: str) -> str:

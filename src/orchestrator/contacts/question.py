@@ -10,6 +10,7 @@ from orchestrator.clock import to_epoch
 from orchestrator.contacts.periods import Window, period_window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from orchestrator.contacts.ranking import Ranking
@@ -57,6 +58,16 @@ class InTable:
     table: str
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Figures of a table of facts, to be put into a temporary table of their own before the query reads them."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: str
+    """SQL that gives the key ``k`` and these columns"""
+
+
 @dataclass(slots=True)
 class Asked:
     """A profile query in the making."""
@@ -67,7 +78,10 @@ class Asked:
     """ids, however many: they travel as one parameter; None: everybody"""
     ranking: Ranking | None = None
     """of RFM, kept for this very moment"""
+    apart: bool = False
+    """figures go into temporary tables: SQLite, which copies a subquery twice to look rows up in it, is faster so"""
     joins: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -79,6 +93,14 @@ class Asked:
         if self.dialect == "postgresql":
             return "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:contacts AS JSON))"
         return "SELECT value FROM json_each(:contacts)"
+
+    def join(self, alias: str, rows: str, columns: Sequence[str], on: str) -> None:
+        """Join figures, whose key is called ``k``."""
+        source = f"({rows})"
+        if self.apart:
+            source = f"profile_{alias}"
+            self.parts.append(Part(source, tuple(columns), rows))
+        self.joins.append(f"LEFT JOIN {source} {alias} ON {alias}.k = {on}")
 
     def only(self, column: str) -> str:
         """A condition that narrows a table of facts to the contacts asked for, or nothing."""

@@ -34,6 +34,10 @@ class Tallies:
         """The column that will hold it."""
         return f"{self.alias}.t{self._numbers.setdefault(tally, len(self._numbers))}"
 
+    def names(self) -> tuple[str, ...]:
+        """The columns, by name."""
+        return tuple(f"t{number}" for number in self._numbers.values())
+
     def columns(self) -> str:
         """The select list."""
         return ", ".join(f"{self._sql(tally)} AS t{number}" for tally, number in self._numbers.items())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.contacts.question import InTable
+    from orchestrator.contacts.question import InTable, Part
     from orchestrator.segments.query import SegmentQuery
 
 TABLE, EXPECTED = "changed_membership", "expected_membership"
@@ -69,6 +69,8 @@ class Difference:
                 new = f"({new} | ({stored} & {kept[word]}))"
             selected.append(f"{stored} AS o{word}, {new} AS n{word}")
             differs.append(f"o{word} <> n{word}")
+        for part in query.parts:
+            self._fill(part, query.parameters)
         inner = f"SELECT p.contact AS contact, {', '.join(selected)} FROM {query.profile} p {' '.join(joins)}"
         fence = "LIMIT -1 OFFSET 0" if connection.dialect.name == "sqlite" else "OFFSET 0"
         connection.execute(
@@ -78,7 +80,17 @@ class Difference:
             ),
             dict(query.parameters),
         )
+        for part in query.parts:
+            connection.execute(text(f"DROP TABLE {part.table}"))
         self._take_out_absent(now, contacts)
+
+    def _fill(self, part: Part, parameters: Mapping[str, object]) -> None:
+        """Put figures into a temporary table whose key is the row id."""
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {part.table}"))
+        columns = ", ".join(("k INTEGER PRIMARY KEY", *part.columns))
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {part.table} ({columns})"))
+        filling = text(f"INSERT INTO {part.table} {part.rows}")
+        self.connection.execute(filling, {name: parameters[name] for name in filling.compile().params})
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""

@@ -170,6 +170,7 @@ class Pass:
             dialect=self.connection.dialect.name,
             contacts=contacts,
             ranking=self._ranking,
+            apart=contacts is None and self.connection.dialect.name == "sqlite",
         )
         self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from orchestrator.contacts.question import InTable
+    from orchestrator.contacts.question import InTable, Part
     from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegment
@@ -29,6 +29,8 @@ class SegmentQuery:
     conditions: Mapping[str, str]
     """segment -> condition, true for members, false or null for the others"""
     parameters: Mapping[str, object]
+    parts: tuple[Part, ...] = ()
+    """temporary tables to be filled before, with the same parameters"""
 
 
 def segment_query(
@@ -39,14 +41,19 @@ def segment_query(
     dialect: str,
     contacts: Sequence[int] | InTable | None = None,
     ranking: Ranking | None = None,
+    apart: bool = False,
 ) -> SegmentQuery:
     """One profile for all the segments, with exactly the fields that they use; of ``contacts`` alone, if given."""
     segments = tuple(segments)
     measures = dict.fromkeys(field.measure for segment in segments for field in segment.fields)
-    profile = profile_query(measures, settings, now=now, dialect=dialect, contacts=contacts, ranking=ranking)
+    profile = profile_query(
+        measures, settings, now=now, dialect=dialect, contacts=contacts, ranking=ranking, apart=apart
+    )
     writer = ConditionWriter(dialect, profile.columns, "p")
     conditions = {segment.name: writer.sql(segment.condition) for segment in segments}
-    return SegmentQuery(fenced(profile.sql, dialect), conditions, {**profile.parameters, **writer.parameters})
+    return SegmentQuery(
+        fenced(profile.sql, dialect), conditions, {**profile.parameters, **writer.parameters}, profile.parts
+    )
 
 
 def mask_of(conditions: Mapping[int, str], word: int) -> str:
