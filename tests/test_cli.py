@@ -106,18 +106,25 @@ def test_options_are_taken_before_and_after_the_command(shop: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)["now"] == NOW
 
 
+@pytest.mark.parametrize(
+    "words", ["sync", "send loyalty-offer --yes", "test-send loyalty-offer --to a@shop.example", "daemon --once"]
+)
 def test_a_pretended_moment_writes_to_no_real_mailchimp(
-    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    """Refused before anything is asked: the address below belongs to nobody."""
+    """Refused before anything is asked or a run recorded: nothing listens at the address below."""
     config = shop / "config.toml"
     text = config.read_text(encoding="utf-8").replace(
-        "[mailchimp]", '[mailchimp]\nbase_url = "http://mailchimp.invalid/3.0"', 1
+        "[mailchimp]", '[mailchimp]\nbase_url = "https://mailchimp.invalid/3.0"', 1
     )
     config.write_text(text, encoding="utf-8")
     monkeypatch.setenv("MAILCHIMP_API_KEY", "secret-key-us1")
-    assert call(shop, "sync") in {1, 2}
-    assert "secret-key" not in capsys.readouterr().err
+    assert call(shop, *words.split()) == (1 if words == "daemon --once" else 2)
+    said = capsys.readouterr().err
+    assert "nothing is written to a Mailchimp outside this machine" in said
+    assert "secret-key" not in said
+    assert call(shop, "runs", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"runs": []}
 
 
 def test_the_starter_is_what_init_copies(shop: Path) -> None:

@@ -129,6 +129,7 @@ def sync_step(
 ) -> SyncReport:
     """The audience becomes what it should be."""
     with _recorded(engine, "sync", now) as said:
+        engine.refuse_pretended_writes()
         report = Sync(
             engine.database,
             engine.gateway,

@@ -84,6 +84,22 @@ class Engine:
             )
         return self._gateway
 
+    def refuse_pretended_writes(self) -> None:
+        """Under ``--now`` only this machine's own Mailchimp is written to. Raises UsageError before anything is asked.
+
+        The client refuses every single write, too; by then a run would be recorded.
+        """
+        if not self._pretend_now:
+            return
+        from orchestrator.mailchimp.host import is_loopback  # noqa: PLC0415 -- as above
+
+        base_url = self.settings.mailchimp.base_url
+        if base_url is None or not is_loopback(base_url):
+            raise UsageError(
+                "--now pretends another moment, so nothing is written to a Mailchimp outside this machine. "
+                "Leave --now out, or point [mailchimp] base_url at a sandbox."
+            )
+
     def _api_key(self) -> str:
         """The key; on this machine's own sandbox, which takes any, none is needed."""
         from orchestrator.mailchimp.host import is_loopback  # noqa: PLC0415 -- as above
@@ -148,7 +164,7 @@ class Engine:
             self.problems,
             database,
             self.clock,
-            pretend_now=self._pretend_now,
+            pretend_now=False,  # no write of a rehearsal leaves this process
             gateway=RehearsalGateway(self.gateway),
         )
 

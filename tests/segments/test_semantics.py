@@ -352,6 +352,7 @@ def test_moments_purchases_and_interests(database: Database) -> None:
         "not bought('brand', 'Acme')": {2},
         "interested_in('pumps')": {1},
         "interested_in('large valves')": {1},
+        "interested_in('PUMPS') and interested_in('Large  Valves')": {1},
         "not interested_in('valves')": {1, 2},
         "days_since('form_submitted') = 3": {1},
         "days_since('form_submitted') is null": {2},

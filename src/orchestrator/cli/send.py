@@ -41,6 +41,7 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
             by_hand.decide()
             by_hand.carry_out()
             return _answer(shared, by_hand, dry_run=True)
+    engine.refuse_pretended_writes()
     if not yes and not output.is_terminal():
         raise WaitingForPerson(
             f"Nothing was sent: sending {campaign} needs a yes. "

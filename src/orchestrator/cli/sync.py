@@ -23,6 +23,7 @@ def command(shared: Shared, force: bool) -> int:
     from orchestrator.cycle import recompute_step, stop_in_the_past, sync_step
 
     engine = shared.engine()
+    engine.refuse_pretended_writes()
     with (
         engine.at_work("campaigns sync", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held,
         output.progress("Sync", quiet=shared.json) as bar,

@@ -33,6 +33,7 @@ def command(shared: Shared, campaign: str, addresses: tuple[str, ...], contact: 
 
     recipients = [_address(given) for given in addresses]
     engine = shared.engine()
+    engine.refuse_pretended_writes()
     definition = campaign_named(engine, campaign)
     with engine.database.read() as connection:
         person = contact_named(connection, contact) if contact else _first_member(connection, definition)

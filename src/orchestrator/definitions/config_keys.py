@@ -82,7 +82,7 @@ LIMITS = Table(
     (
         Key("per_contact", _CAP, 'most mails to one contact over all campaigns: "2 in 7 days", or "off"', '"off"'),
         Key("quiet_hours", _QUIET, 'local hours of the recipient without mail: "20:00-07:00", or "off"', '"off"'),
-        Key("business_days", Flag(), "no mail on the public holidays of the recipient's country", "false"),
+        Key("business_days", Flag(), "no mail on weekends and public holidays of the recipient's country", "false"),
     )
 )
 

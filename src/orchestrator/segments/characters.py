@@ -13,6 +13,7 @@ INSTEAD = {
     "&": "Write `and`.",
     "|": "Write `or`.",
     "/": "There is no division; multiply the other side instead.",
+    ".": "A number has a digit before its point: 0.5.",
     "%": "% stands inside a text, after `like`.",
     '"': "Texts stand in single quotes.",
     "`": "Field names stand without quotes.",

@@ -51,6 +51,11 @@ def _bought(arguments: list[str]) -> Measure:
     return Bought(columns[by], value, period)
 
 
+def _interest(arguments: list[str]) -> Measure:
+    """The word as an import keeps it: in small letters, with single spaces."""
+    return Interest(" ".join(arguments[0].lower().split()))
+
+
 FUNCTIONS: dict[str, Function] = {
     "days_since": Function(
         "days_since('form_submitted')", ("text",), ValueType.NUMBER, "whole days", "logins and moments",
@@ -85,7 +90,7 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "interested_in": Function(
         "interested_in('pumps')", ("text",), ValueType.BOOLEAN, "", "others", "contacts.interests", NEVER_NULL_FLAG,
-        "the word stands among the contact's interests", lambda a: Interest(a[0]),
+        "the word, in letters of any case, stands among the contact's interests", _interest,
     ),
 }  # fmt: skip
 
