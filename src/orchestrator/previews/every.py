@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from orchestrator.campaigns.content import render
 from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.library import template_library
+from orchestrator.campaigns.merge_fields import confirmed_values
 from orchestrator.errors import UsageError
 from orchestrator.previews import recipients as people
 from orchestrator.segments.members import members_as_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MERGE_FIELDS = 30
 """of an audience on Mailchimp's smaller plans; an account with more may need fewer mailings"""
 MOST_MAILINGS = 100
+PAGE = 500
 WOULD_GET_IT = {Decision.PLANNED, Decision.DEFERRED}
 
 
@@ -60,8 +62,9 @@ def write_every_mailing(engine: Engine, campaign: CampaignDefinition, folder: Pa
     with engine.database.read() as connection:
         contacts = _recipients(connection, engine, campaign)
     slots = [f"CO_{number}" for number in range(1, MERGE_FIELDS - len(workspace.settings.mailchimp.merge_fields) + 1)]
+    synced = _synced(engine, contacts)
     rendered = render(engine.database, workspace, library, campaign, contacts, now=now)
-    plan = compile_mailings(rendered, slots=slots, max_mailings=MOST_MAILINGS)
+    plan = compile_mailings(rendered, slots=slots, synced=synced, max_mailings=MOST_MAILINGS)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +91,19 @@ def write_every_mailing(engine: Engine, campaign: CampaignDefinition, folder: Pa
     except OSError as fault:
         raise UsageError(f"--out {folder} cannot be written: {fault.strerror}. Name another folder.") from None
     return written
+
+
+def _synced(engine: Engine, contacts: list[int]) -> dict[str, dict[str, str]]:
+    """Tag -> contact -> value of those merge fields that Mailchimp is known to hold."""
+    tags = dict.fromkeys(engine.settings.mailchimp.merge_fields, "")
+    found: dict[str, dict[str, str]] = {tag: {} for tag in tags}
+    for start in range(0, len(contacts), PAGE):
+        with engine.database.read() as connection:
+            held = confirmed_values(connection, contacts[start : start + PAGE], tags)
+        for contact, values in held.items():
+            for tag, value in values.items():
+                found[tag][str(contact)] = value
+    return found
 
 
 def _recipients(connection: Connection, engine: Engine, campaign: CampaignDefinition) -> list[int]:

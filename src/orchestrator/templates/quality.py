@@ -42,7 +42,7 @@ NO_ADDRESS = (
     "the postal address is missing",
     "Put *|LIST:ADDRESS|* or *|HTML:LIST_ADDRESS_HTML|* into the template or its layout.",
 )
-MOST_SKELETONS = 200
+MOST_SKELETONS = 2_000
 """looked at; a run with more is stopped for its number of mailings"""
 _SHARED = ""
 """stands for every recipient of a skeleton"""
