@@ -17,6 +17,9 @@ from orchestrator.gateway import SLOT_BYTES, MemberWrite
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FORMAT = 1
+"""of the payload: one more wherever the same facts make another text from now on"""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _MERGE_TAG = re.compile(r"\*(?=\|)|\|(?=\*)")
 _MARKUP = str.maketrans({"<": "‹", ">": "›"})

@@ -7,6 +7,7 @@ clock nor ``--now`` decides what is missed.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,13 @@ from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from orchestrator.gateway import EmailGateway, Member
     from orchestrator.store.database import Database
 
-ORDER = (
-    MemberStatus.SUBSCRIBED,
-    MemberStatus.PENDING,
-    MemberStatus.TRANSACTIONAL,
-    MemberStatus.ARCHIVED,
-    MemberStatus.CLEANED,
-    MemberStatus.UNSUBSCRIBED,
+READ_TOGETHER = (
+    (MemberStatus.SUBSCRIBED, MemberStatus.PENDING, MemberStatus.TRANSACTIONAL),
+    (MemberStatus.ARCHIVED, MemberStatus.CLEANED, MemberStatus.UNSUBSCRIBED),
 )
 """reasons not to mail last: who changes status while we read is found in the stricter one"""
 
@@ -37,22 +33,48 @@ def pull(database: Database, gateway: EmailGateway) -> int:
     with database.read() as connection:
         marks = store.pull_marks(connection)
     seen = 0
-    for status in ORDER:
-        mark = marks.get(status.value)
-        newest = mark
-        since = from_epoch(mark) if mark is not None else None
-        for page in _pages(gateway, status, since):
-            seen += len(page)
-            changes = [to_epoch(member.last_changed) for member in page if member.last_changed]
-            newest = max([*changes, *([] if newest is None else [newest])], default=None)
-            store.record_pulled(database, status, page, None)
-        # only a listing that was read to its end moves the mark
-        store.record_pulled(database, status, (), newest)
+    for statuses in READ_TOGETHER:
+        listings = [_Listing(gateway, status, marks.get(status.value)) for status in statuses]
+        # one call each answers most listings; the first answers are waited for together
+        with ThreadPoolExecutor(len(listings)) as pool:
+            list(pool.map(_Listing.begin, listings))
+        for listing in listings:
+            seen += _record(database, listing)
     store.link_members(database)
     return seen
 
 
-def _pages(gateway: EmailGateway, status: MemberStatus, since: datetime | None) -> Iterator[list[Member]]:
-    members = iter(gateway.members(status, since))
-    while page := list(islice(members, store.PAGE)):
-        yield page
+def _record(database: Database, listing: _Listing) -> int:
+    newest, seen = listing.mark, 0
+    for page in listing.pages():
+        seen += len(page)
+        changes = [to_epoch(member.last_changed) for member in page if member.last_changed]
+        newest = max([*changes, *([] if newest is None else [newest])], default=None)
+        store.record_pulled(database, listing.status, page, None)
+    if newest != listing.mark:
+        # only a listing that was read to its end moves the mark
+        store.record_pulled(database, listing.status, (), newest)
+    return seen
+
+
+class _Listing:
+    """The members of one status that changed since a mark, in pages."""
+
+    def __init__(self, gateway: EmailGateway, status: MemberStatus, mark: int | None) -> None:
+        self.status = status
+        self.mark = mark
+        self._members = iter(gateway.members(status, None if mark is None else from_epoch(mark)))
+        self._first: list[Member] = []
+
+    def begin(self) -> None:
+        """Read the first page."""
+        self._first = self._page()
+
+    def pages(self) -> Iterator[list[Member]]:
+        page = self._first
+        while page:
+            yield page
+            page = self._page()
+
+    def _page(self) -> list[Member]:
+        return list(islice(self._members, store.PAGE))

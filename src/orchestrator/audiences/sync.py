@@ -10,16 +10,15 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from orchestrator.audiences.at_once import at_once
-from orchestrator.audiences.payload import member_write, payload
+from orchestrator.audiences.owed import Owed, owed_members
+from orchestrator.audiences.payload import member_write
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer
-from orchestrator.segments.members import profiles
 from orchestrator.store import audience as store
 from orchestrator.store.audience import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import SegmentDefinition, Settings
     from orchestrator.gateway import EmailGateway
-    from orchestrator.store.audience import KnownMember, Move
+    from orchestrator.store.audience import Move
     from orchestrator.store.database import Database
 
 PASSES = 3
@@ -63,16 +62,6 @@ class SyncReport:
     unknown: int = 0
     """calls whose outcome stayed unknown"""
     api_calls: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    contact: int
-    key: str
-    email: str
-    email_key: str
-    payload: str
-    tags: tuple[str, ...] = ()
 
 
 class Sync:
@@ -204,97 +193,59 @@ class Sync:
     # -- members
 
     def _add_and_update(self) -> None:
-        self._in_batches("add", self._owed(new=True), self._gateway.add_members)
-        self._in_batches("update", self._owed(new=False), self._gateway.update_members)
+        """One look at who differs; additions and updates are different calls."""
 
-    def _owed(self, *, new: bool) -> Iterator[_Owed]:
-        """Contacts with consent that the audience lacks (``new``), or holds with other values."""
-        for page in store.known_members(self._database):
-            wanted = [known for known in page if _is_new(known) == new and (new or known.status == "subscribed")]
-            if not wanted:
-                continue
-            texts = self._payloads(wanted)
-            tags = self._tags([known for known in wanted if known.payload is None])
-            for known in wanted:
-                text = texts.get(known.contact)  # none for a contact who, as of now, is yet to come
-                if text is not None and text not in {known.payload, known.refused_payload}:
-                    yield _Owed(
-                        known.contact, known.key, known.email, known.email_key, text, tags.get(known.contact, ())
-                    )
-
-    def _payloads(self, wanted: list[KnownMember]) -> dict[int, str]:
-        fields = self._settings.mailchimp.merge_fields
-        names = tuple(dict.fromkeys(fields.values()))
-        languages = {known.contact: known.language for known in wanted}
-        with self._database.read() as connection:
-            rows = profiles(
-                connection, self._settings, names, now=self._now, contacts=[known.contact for known in wanted]
-            )
-            return {
-                contact: payload(languages[contact], {tag: values[name] for tag, name in fields.items()})
-                for contact, values in rows
-            }
-
-    def _tags(self, wanted: list[KnownMember]) -> dict[int, tuple[str, ...]]:
-        """Tags that members lack, as far as we know."""
-        contacts = [known.contact for known in wanted]
-        with self._database.read() as connection:
-            masks, carried = store.masks(connection, contacts), store.masks(connection, contacts, "tag_mask")
-
-        def lacks(contact: int, bit: int) -> bool:
-            word, place = divmod(bit, WORD_BITS)
-            there = carried.get(contact, {}).get(word, 0)
-            return bool((masks[contact].get(word, 0) & ~there) >> place & 1)
-
-        return {contact: tuple(name for name, bit in self._synced.items() if lacks(contact, bit)) for contact in masks}
-
-    def _in_batches(self, step: str, owed: Iterator[_Owed], call: Callable[..., MembersAnswer]) -> None:
-        def ask(rows: list[_Owed]) -> MembersAnswer:
+        def ask(rows: list[Owed]) -> MembersAnswer:
             self._check()
+            call = self._gateway.add_members if rows[0].is_new else self._gateway.update_members
             return call([member_write(row.email, row.payload, row.tags) for row in rows])
 
+        owed = owed_members(self._database, self._settings, self._synced, now=self._now)
         for rows, answer in at_once(self._settings.mailchimp.connections, _batches(owed), ask):
             if answer is None:
                 self._report.unknown += 1
                 continue
-            self._settle_members(step, rows, answer)
-            self._progress(step, len(rows))
+            self._settle_members(rows, answer)
+            self._progress("add" if rows[0].is_new else "update", len(rows))
 
-    def _settle_members(self, step: str, rows: list[_Owed], answer: MembersAnswer) -> None:
+    def _settle_members(self, rows: list[Owed], answer: MembersAnswer) -> None:
         by_address = {row.email_key: row for row in rows}
         done = [by_address[address] for address in answer.done if address in by_address]
-        store.record_members(
-            self._database,
-            [{"email_key": row.email_key, "contact": row.contact, "payload": row.payload} for row in done],
-        )
-        if step == "add":
+        if rows[0].is_new:
             self._report.added += len(done)
         else:
             self._report.updated += len(done)
-        self._settle_shown_tags(done, answer)
+        store.record_members(
+            self._database,
+            [
+                {"email_key": one.email_key, "contact": one.contact, "payload": one.payload, "made_from": one.made_from}
+                for one in done
+            ],
+            self._shown_tags(done, answer),
+        )
         refused = [(by_address[one.email.lower()], one) for one in answer.refused if one.email.lower() in by_address]
         for row, refusal in refused:
             self._settle_refusal(row, refusal)
         for address in answer.unanswered:
             self._read_back(by_address[address].key, by_address[address].email)
 
-    def _settle_shown_tags(self, done: list[_Owed], answer: MembersAnswer) -> None:
+    def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[dict[str, int]]:
         """Tags count only where the answer shows them: those sent along, and those that a member had before.
 
         A member who had one and is not in the segment loses it by the difference that follows.
         """
-        shown: dict[str, list[int]] = defaultdict(list)
+        places = {name.lower(): (name, *divmod(bit, WORD_BITS)) for name, bit in self._synced.items()}
+        rows = []
         for row in done:
-            there = answer.tags.get(row.email_key, frozenset())
-            for name in self._synced:
-                if name.lower() in there:
-                    shown[name].append(row.contact)
-                    self._report.tagged[name] += name in row.tags
-        for name, contacts in shown.items():
-            word, bit = divmod(self._synced[name], WORD_BITS)
-            store.record_tags(self._database, word, bit, added=contacts, removed=())
+            words: dict[int, int] = {}
+            for name, word, bit in (places[tag] for tag in answer.tags.get(row.email_key, ()) if tag in places):
+                words[word] = words.get(word, 0) | 1 << bit
+                if name in row.tags:
+                    self._report.tagged[name] += 1
+            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in words.items()]
+        return rows
 
-    def _settle_refusal(self, row: _Owed, refused: MemberRefusal) -> None:
+    def _settle_refusal(self, row: Owed, refused: MemberRefusal) -> None:
         if refused.refusal == Refusal.EXISTS:
             # somebody added it since the news were read: adopt it as it is
             self._read_back(row.key, row.email)
@@ -307,6 +258,7 @@ class Sync:
                     "email_key": row.email_key,
                     "contact": row.contact,
                     "payload": row.payload,
+                    "made_from": row.made_from,
                     "refusal": refused.refusal.value,
                     "detail": refused.detail,
                     "status": status.value if status else "",
@@ -350,11 +302,13 @@ class Sync:
         self._report.unknown += found.unknown
 
 
-def _is_new(known: KnownMember) -> bool:
-    return not known.status or known.status == store.GONE
-
-
-def _batches(rows: Iterable[_Owed]) -> Iterator[list[_Owed]]:
-    source = iter(rows)
-    while chunk := list(islice(source, BATCH)):
-        yield chunk
+def _batches(rows: Iterable[Owed]) -> Iterator[list[Owed]]:
+    """Additions and updates apart."""
+    gathered: dict[bool, list[Owed]] = {True: [], False: []}
+    for row in rows:
+        batch = gathered[row.is_new]
+        batch.append(row)
+        if len(batch) == BATCH:
+            gathered[row.is_new] = []
+            yield batch
+    yield from (batch for batch in gathered.values() if batch)

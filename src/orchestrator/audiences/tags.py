@@ -18,7 +18,7 @@ from orchestrator.store import audience as store
 from orchestrator.store.audience import WORD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
@@ -110,10 +110,10 @@ class TagSync:
 
     def _differences(self, word: int) -> Iterator[tuple[int, str, int, bool]]:
         """(contact, address, bit, missing or surplus)."""
-        synced = _mask(word, self._synced.values())
-        for page in store.tag_differences(self._database, word, synced, _mask(word, self._kept)):
+        synced = store.mask_of(word, self._synced.values())
+        for page in store.tag_differences(self._database, word, synced, store.mask_of(word, self._kept)):
             for row in page:
-                for bit in _bits(row.missing | row.surplus):
+                for bit in store.bits_of(row.missing | row.surplus):
                     yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)
 
     def _ask(self, change: _Change) -> SegmentAnswer:
@@ -176,14 +176,3 @@ class TagSync:
 
     def _record(self, bit: int, added: list[int], removed: list[int]) -> None:
         store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=added, removed=removed)
-
-
-def _mask(word: int, bits: Iterable[int]) -> int:
-    return sum(1 << bit % WORD_BITS for bit in bits if bit // WORD_BITS == word)
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low

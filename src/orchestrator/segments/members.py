@@ -162,6 +162,13 @@ def profiles(
 
     Raises UsageError for a name that the catalogue does not have.
     """
+    found = fields_named(connection, fields)
+    for contact, values in exact_values(connection, settings, found.values(), now=now, contacts=contacts):
+        yield contact, {name: shown(values[field.measure], field.type) for name, field in found.items()}
+
+
+def fields_named(connection: Connection, fields: Sequence[str]) -> dict[str, Field]:
+    """The catalogue's fields by name. Raises UsageError for a name that it does not have."""
     custom = learn_custom_fields(connection, {name for name in fields if name.startswith(("x_", "account_x_"))})
     found: dict[str, Field] = {}
     for name in fields:
@@ -171,8 +178,7 @@ def profiles(
             hint = f" Did you mean {near[0]}?" if near else ""
             raise UsageError(f'There is no field "{name}".{hint} `campaigns fields` lists every field.')
         found[name] = field
-    for contact, values in exact_values(connection, settings, found.values(), now=now, contacts=contacts):
-        yield contact, {name: shown(values[field.measure], field.type) for name, field in found.items()}
+    return found
 
 
 def exact_values(

@@ -34,19 +34,17 @@ WORD_BITS = 62
 """bits in one mask word: a signed 64-bit integer with room to spare"""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMember:
-    """A contact with consent, and the member at its address as the provider last confirmed it."""
+def mask_of(word: int, bits: Iterable[int]) -> int:
+    """The bits of one word, out of bits over all words."""
+    return sum(1 << bit % WORD_BITS for bit in bits if bit // WORD_BITS == word)
 
-    contact: int
-    key: str
-    email: str
-    email_key: str
-    language: str | None
-    status: str | None
-    """None: no member of that address"""
-    payload: str | None
-    refused_payload: str | None
+
+def bits_of(mask: int) -> Iterator[int]:
+    """The bits that are set, the lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,9 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                     "VALUES (:email_key, :status, :at, :opted_in_at, :detail) "
                     "ON CONFLICT (email_key) DO UPDATE SET status = excluded.status, status_at = excluded.status_at, "
                     "opted_in_at = excluded.opted_in_at, detail = excluded.detail, refusal = NULL, "
-                    "refused_payload = NULL, resubscribed_at = CASE WHEN excluded.status = 'subscribed' "
+                    "refused_payload = NULL, "
+                    "made_from = CASE WHEN audience_member.refused_payload IS NULL THEN audience_member.made_from END, "
+                    "resubscribed_at = CASE WHEN excluded.status = 'subscribed' "
                     "AND audience_member.status IN ('unsubscribed', 'archived') "
                     "THEN coalesce(excluded.opted_in_at, excluded.status_at) "
                     "ELSE audience_member.resubscribed_at END "
@@ -165,29 +165,6 @@ def link_members(database: Database) -> None:
 
 
 # -- what is owed
-
-
-def known_members(database: Database) -> Iterator[list[KnownMember]]:
-    """Contacts with consent who have not left, in pages by id, but for those whose member waits to be moved to a new
-    address.
-    """
-    after = 0
-    query = text(
-        "SELECT c.id, c.key, c.email, c.email_key, c.language, m.status, m.payload, m.refused_payload "
-        "FROM contact c LEFT JOIN audience_member m ON m.email_key = c.email_key "
-        "WHERE c.consent = 'opted_in' AND c.id > :after "
-        "AND NOT EXISTS (SELECT 1 FROM opt_out x WHERE x.contact = c.id) "
-        # a member who is still to be moved to the new address must not be added there as a second one
-        "AND NOT (m.email_key IS NULL AND EXISTS (SELECT 1 FROM audience_member o WHERE o.contact = c.id)) "
-        "ORDER BY c.id LIMIT :page"
-    )
-    while True:
-        with database.read() as connection:
-            page = [KnownMember(*row) for row in connection.execute(query, {"after": after, "page": PAGE})]
-        if not page:
-            return
-        after = page[-1].contact
-        yield page
 
 
 def moves(database: Database) -> list[Move]:
@@ -280,16 +257,21 @@ def remote_tags(connection: Connection) -> dict[int, int]:
 # -- what the provider confirmed
 
 
-def record_members(database: Database, rows: Sequence[Mapping[str, object]]) -> None:
-    """Members that are subscribed with this payload now: ``email_key``, ``contact``, ``payload``."""
+def record_members(
+    database: Database, rows: Sequence[Mapping[str, object]], tags: Sequence[Mapping[str, int]] = ()
+) -> None:
+    """Members that are subscribed with this payload now: ``email_key``, ``contact``, ``payload``, ``made_from``; and
+    the tags that they carry for certain: ``contact``, ``word``, ``mask``.
+    """
     if not rows:
         return
     with database.write() as connection:
         connection.execute(
             text(
-                "INSERT INTO audience_member (email_key, contact, status, payload, detail) "
-                "VALUES (:email_key, :contact, 'subscribed', :payload, '') "
+                "INSERT INTO audience_member (email_key, contact, status, payload, made_from, detail) "
+                "VALUES (:email_key, :contact, 'subscribed', :payload, :made_from, '') "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
+                "made_from = excluded.made_from, "
                 # an update's answer says nothing new of the status: an opt-out that we know stays
                 "status = CASE WHEN audience_member.status IN ('', 'gone') THEN 'subscribed' "
                 "ELSE audience_member.status END, "
@@ -297,20 +279,32 @@ def record_members(database: Database, rows: Sequence[Mapping[str, object]]) -> 
             ),
             list(rows),
         )
+        _add_tags(connection, tags)
+
+
+def record_unchanged(database: Database, rows: Sequence[Mapping[str, object]]) -> None:
+    """Members whose facts are others now, and make the payload that was answered already: ``email_key``,
+    ``made_from``.
+    """
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE audience_member SET made_from = :made_from WHERE email_key = :email_key"), list(rows)
+        )
 
 
 def record_refusals(database: Database, rows: Sequence[Mapping[str, object]]) -> None:
-    """Refused addresses: ``email_key``, ``contact``, ``payload``, ``refusal``, ``detail``, ``status`` ("" or a
-    status that the refusal proves), ``at`` (real time)."""
+    """Refused addresses: ``email_key``, ``contact``, ``payload``, ``made_from``, ``refusal``, ``detail``, ``status``
+    ("" or a status that the refusal proves), ``at`` (real time)."""
     if not rows:
         return
     with database.write() as connection:
         connection.execute(
             text(
-                "INSERT INTO audience_member (email_key, contact, status, refusal, refused_payload, detail) "
-                "VALUES (:email_key, :contact, :status, :refusal, :payload, :detail) "
+                "INSERT INTO audience_member "
+                "(email_key, contact, status, refusal, refused_payload, made_from, detail) "
+                "VALUES (:email_key, :contact, :status, :refusal, :payload, :made_from, :detail) "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, refusal = excluded.refusal, "
-                "refused_payload = excluded.refused_payload, detail = excluded.detail, "
+                "refused_payload = excluded.refused_payload, made_from = excluded.made_from, detail = excluded.detail, "
                 "status = CASE WHEN excluded.status <> '' THEN excluded.status ELSE audience_member.status END"
             ),
             list(rows),
@@ -349,8 +343,8 @@ def _record_gone(connection: Connection, email_key: str) -> None:
     )
     connection.execute(
         text(
-            "UPDATE audience_member SET status = 'gone', payload = NULL WHERE email_key = :key AND contact IS NOT NULL "
-            "AND status <> ''"
+            "UPDATE audience_member SET status = 'gone', payload = NULL, made_from = NULL "
+            "WHERE email_key = :key AND contact IS NOT NULL AND status <> ''"
         ),
         key,
     )
@@ -398,7 +392,8 @@ def record_move(database: Database, move: Move) -> None:
         connection.execute(text("DELETE FROM audience_member WHERE email_key = :new"), {"new": move.email_key})
         connection.execute(
             text(
-                "UPDATE audience_member SET email_key = :new, payload = NULL, moving_to = NULL WHERE email_key = :old"
+                "UPDATE audience_member SET email_key = :new, payload = NULL, made_from = NULL, moving_to = NULL "
+                "WHERE email_key = :old"
             ),
             {"new": move.email_key, "old": move.old_email_key},
         )
@@ -436,7 +431,9 @@ def record_parting(database: Database, move: Move) -> None:
         connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
         connection.execute(
             # what the new address's member carries is learned from the answer to its next update
-            text("UPDATE audience_member SET contact = :contact, payload = NULL WHERE email_key = :new"),
+            text(
+                "UPDATE audience_member SET contact = :contact, payload = NULL, made_from = NULL WHERE email_key = :new"
+            ),
             {"new": move.email_key, "contact": move.contact},
         )
 
@@ -460,24 +457,28 @@ def record_vanished(database: Database, move: Move, at: int) -> None:
 def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int], removed: Iterable[int]) -> None:
     """Contacts whose tag the provider confirmed as added or removed."""
     flag = 1 << bit
-    plus = [{"contact": contact, "word": word, "flag": flag} for contact in added]
-    minus = [{"contact": contact, "word": word, "flag": flag} for contact in removed]
+    plus = [{"contact": contact, "word": word, "mask": flag} for contact in added]
+    minus = [{"contact": contact, "word": word, "mask": flag} for contact in removed]
     with database.write() as connection:
-        if plus:
-            connection.execute(
-                text(
-                    "INSERT INTO tag_mask (contact, word, mask) VALUES (:contact, :word, :flag) "
-                    "ON CONFLICT (contact, word) DO UPDATE SET mask = tag_mask.mask | excluded.mask"
-                ),
-                plus,
-            )
+        _add_tags(connection, plus)
         if minus:
             connection.execute(
                 text(
-                    "UPDATE tag_mask SET mask = mask & ~CAST(:flag AS BIGINT) WHERE contact = :contact AND word = :word"
+                    "UPDATE tag_mask SET mask = mask & ~CAST(:mask AS BIGINT) WHERE contact = :contact AND word = :word"
                 ),
                 minus,
             )
+
+
+def _add_tags(connection: Connection, rows: Sequence[Mapping[str, int]]) -> None:
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO tag_mask (contact, word, mask) VALUES (:contact, :word, :mask) "
+                "ON CONFLICT (contact, word) DO UPDATE SET mask = tag_mask.mask | excluded.mask"
+            ),
+            list(rows),
+        )
 
 
 def record_remote_tag(database: Database, segment: int, remote_id: int) -> None:

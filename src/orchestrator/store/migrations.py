@@ -52,12 +52,19 @@ def _remember_who_left(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE audience_member ADD COLUMN {name} {kind}"))
 
 
+def _compare_facts_first(connection: Connection) -> None:
+    """The facts of which a payload was made."""
+    if "made_from" not in {column["name"] for column in inspect(connection).get_columns("audience_member")}:
+        connection.execute(text("ALTER TABLE audience_member ADD COLUMN made_from VARCHAR"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create_everything,
     _find_changes_by_time,
     _forgotten_people,
     _remember_recomputes,
     _remember_who_left,
+    _compare_facts_first,
 )
 """version n is the n-th function; released ones are never edited"""
 

@@ -355,6 +355,8 @@ class AudienceMember(SQLModel, table=True):
     """the address that the provider was asked to move it to; None when the answer was stored"""
     payload: str | None = None
     """fingerprint text of the fields that the provider confirmed; None: unknown"""
+    made_from: str | None = None
+    """the facts of which the payload that was answered last was made; equal facts are not looked at again"""
     refusal: str | None = None
     """Refusal, when the provider refuses this address with this payload"""
     refused_payload: str | None = None
