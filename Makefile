@@ -71,6 +71,8 @@ benchmark: $(READY)
 	$(BIN)/python -m benchmarks.import
 	$(BIN)/python -m benchmarks.import --postgres
 	$(BIN)/python -m benchmarks.rendering
+	$(BIN)/python -m benchmarks.sync
+	$(BIN)/python -m benchmarks.million --contacts 100000 --folder benchmarks/of-100000
 
 # Forget the environment and everything that was derived
 clean:
