@@ -131,14 +131,16 @@ def _told(fault: Exception) -> str | None:
     """The message of a fault of the machine around us: a file, a disk, the database. None: the fault is ours."""
     if isinstance(fault, OSError) and fault.filename is not None:
         return f"{fault.filename} cannot be used: {fault.strerror}. Check the path, its permissions and the disk."
+    import sqlite3
+
     from sqlalchemy.exc import DBAPIError
 
-    if isinstance(fault, DBAPIError) and isinstance(fault.orig, Exception):
-        # the first line alone: the others may quote a row
-        reason = next(iter(str(fault.orig).splitlines()), type(fault.orig).__name__)
+    from orchestrator.store.faults import in_words
+
+    if isinstance(fault, DBAPIError | sqlite3.Error):
         return (
-            f"The database failed: {reason}. What was not finished is taken back. "
-            "Check [database] url, the server or the file, and the disk; then run the command again."
+            f"The database failed. {in_words(fault)} "
+            "What was not finished is taken back; run the command again, and it goes on from there."
         )
     return None
 

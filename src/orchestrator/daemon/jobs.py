@@ -22,6 +22,7 @@ from orchestrator.cycle import (
 )
 from orchestrator.errors import Busy, OrchestratorError
 from orchestrator.store import runs as store
+from orchestrator.store.faults import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,8 +140,7 @@ class Jobs:
             except OrchestratorError as fault:
                 log.error("job failed", extra={"job": name, "why": str(fault)})  # noqa: TRY400 -- a known fault: no trace
             except DBAPIError as fault:
-                # the first line alone: the others may quote a row
-                why = next(iter(str(fault.orig).splitlines()), "")
+                why = in_words(fault)
                 log.error("the database failed; the next tick tries again", extra={"job": name, "why": why})  # noqa: TRY400 -- as above
             except Exception:
                 log.exception("job failed unexpectedly", extra={"job": name})

@@ -24,6 +24,7 @@ from orchestrator.daemon.schedule import make_scheduler, put_on_schedule
 from orchestrator.daemon.stopping import Halt, HaltingClock
 from orchestrator.definitions.workspace import WorkspaceReader
 from orchestrator.errors import Busy, UsageError
+from orchestrator.store.faults import in_words
 from orchestrator.store.leases import DAEMON, LOCK_PATIENCE, STANDBY, HeldLease, claim
 from orchestrator.web.server import WebServer
 
@@ -147,7 +148,7 @@ class Daemon:
     def _say_database_is_away(self, fault: DBAPIError | Busy) -> None:
         if self._told != "database":
             self._told = "database"
-            why = next(iter(str(fault.orig if isinstance(fault, DBAPIError) else fault).splitlines()), "")
+            why = in_words(fault) if isinstance(fault, DBAPIError) else str(fault)
             log.error("the database does not answer; asked again every second", extra={"why": why})
 
     def _listen(self) -> None:

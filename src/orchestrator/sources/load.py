@@ -17,6 +17,7 @@ from orchestrator.sources.canonical import TABLES
 from orchestrator.sources.feeds import Feeds, chosen_sources
 from orchestrator.sources.report import Failure, ImportReport, Progress, Reject, TableCounts
 from orchestrator.sources.table_import import EmptySource, TableImport
+from orchestrator.store.faults import in_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +83,4 @@ def import_sources(
 
 
 def _our_database(fault: SQLAlchemyError) -> str:
-    # only the first line: the next ones quote the row, with its address
-    origin = getattr(fault, "orig", None) or fault
-    reason = next(iter(str(origin).splitlines()), type(origin).__name__)
-    return f"the local database refused the rows: {reason}. Nothing of this table was stored; try again."
+    return f"the local database refused the rows. {in_words(fault)} Nothing of this table was stored; try again."

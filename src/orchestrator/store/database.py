@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, Operational
 from sqlalchemy.pool import StaticPool
 
 from orchestrator.errors import Busy, DataError
+from orchestrator.store.faults import in_words
 from orchestrator.store.holders import session_name
 from orchestrator.store.migrations import is_current, migrate, schema_version
 
@@ -42,6 +43,8 @@ CLOCK = {
 """SQL for the seconds since 1970 by the database's own clock, which is the same for every process on every machine"""
 PATIENCE = 600.0
 """seconds for which a writer on SQLite waits for another one"""
+OPEN_SECONDS = 10.0
+"""seconds for which opening an SQLite file waits for who keeps even readers out"""
 TOLD_AFTER = 2.0
 """seconds of waiting after which it is said"""
 _BUSY_SECONDS = 0.5
@@ -276,8 +279,7 @@ def open_database(url: str, workspace: Path, *, now: int) -> Database:
     except DatabaseError as fault:
         database.close()
         raise DataError(
-            f"The database {parsed.render_as_string(hide_password=True)} cannot be opened: {fault.orig}. "
-            "Is the path right, is the server running, is the file writable?"
+            f"The database {_place(engine.url)} cannot be opened. {in_words(fault)} Then run the command again."
         ) from fault
     except BaseException:
         database.close()
@@ -299,9 +301,8 @@ def _migrate(database: Database, now: int) -> None:
         if not version:
             raise
         raise DataError(
-            f"The database could not be brought from schema {version} to this version: {fault.orig}. "
-            "Nothing was changed. Make room or mend what it says and run the command again, or install the "
-            "version of before."
+            f"The database could not be brought from schema {version} to this version, and nothing was changed. "
+            f"{in_words(fault)} Then run the command again, or install the version of before."
         ) from fault
 
 
@@ -332,6 +333,11 @@ def is_locked(fault: Exception) -> bool:
 def is_lock_timeout(fault: DBAPIError) -> bool:
     """Another transaction holds the row at PostgreSQL for longer than we wanted to wait."""
     return getattr(fault.orig, "sqlstate", None) == "55P03"
+
+
+def _place(url: URL) -> str:
+    """Where it is, for people: no password, also none that stands among the options of the address."""
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
 
 
 def _spoken(seconds: float) -> str:
@@ -372,7 +378,10 @@ def _make_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as fault:
-        raise DataError(f"The database file {path} cannot be written: {fault.strerror}.") from fault
+        raise DataError(
+            f"The database file {path} cannot be written: {fault.strerror}. Make it, its folder and the disk writable "
+            "for you, or mend [database] url of config.toml. Then run the command again."
+        ) from fault
 
 
 def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
@@ -395,16 +404,16 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 def _turn_wal_on(cursor: Any) -> None:
     """Of two processes that make the file at once, SQLite lets one fail without waiting."""
-    for _ in range(100):
+    asked = time.monotonic()
+    while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as fault:
-            if "locked" not in str(fault):
+            if not is_locked(fault) or time.monotonic() - asked > OPEN_SECONDS:
                 raise
             time.sleep(0.05)
         else:
             return
-    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
