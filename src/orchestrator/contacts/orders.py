@@ -30,7 +30,9 @@ def figures(questions: Sequence[OrderFigure | OrderAge], asked: Asked, *, of_acc
         by_account = f"{read.format(key='account')} AND account IS NOT NULL{asked.only_accounts('account')}"
         # of a few contacts rather than of all orders without an account
         account = "account" if asked.contacts is None else unsorted("account")
-        alone = f"{read.format(key='-contact')} AND {account} IS NULL AND contact IS NOT NULL{asked.only('contact')}"
+        alone = (
+            f"{read.format(key='-contact')} AND {account} IS NULL AND contact IS NOT NULL{asked.only_alone('contact')}"
+        )
         rows = f"{by_account} GROUP BY account UNION ALL {alone} GROUP BY contact"
         asked.join("ao", rows, tallies.names(), "COALESCE(c.account, -c.id)")
     else:

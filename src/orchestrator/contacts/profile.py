@@ -94,9 +94,14 @@ def profile_query(
         divisor = f"d{number}" if answer.divisor else None
         columns[measure] = AnswerColumn(f"f{number}", divisor, answer.decimals, answer.real)
     where = f"(c.created_at IS NULL OR {unsorted('c.created_at')} <= {to_epoch(now)})"
-    if asked.contacts is not None:
+    source = "contact c"
+    if isinstance(chosen, InTable):
+        # first, and so written: PostgreSQL keeps the order of many joins, SQLite that of a cross join
+        source = f"{chosen.table} chosen CROSS JOIN contact c"
+        where += " AND c.id = chosen.contact"
+    elif chosen is not None:
         where += f" AND c.id IN ({asked.contact_list})"
-    sql = f"SELECT {', '.join(selected)} FROM contact c {' '.join(asked.joins)} WHERE {where}"
+    sql = f"SELECT {', '.join(selected)} FROM {source} {' '.join(asked.joins)} WHERE {where}"
     return ProfileQuery(sql, asked.parameters, columns, tuple(asked.parts))
 
 

@@ -112,6 +112,12 @@ class Asked:
             return ""
         return f" AND {column} IN (SELECT account FROM contact WHERE id IN ({self.contact_list}))"
 
+    def only_alone(self, column: str) -> str:
+        """The same for facts of contacts that have no account."""
+        if self.contacts is None:
+            return ""
+        return f" AND {column} IN (SELECT id FROM contact WHERE account IS NULL AND id IN ({self.contact_list}))"
+
     def bind(self, value: str) -> str:
         """A parameter for a text; equal texts share one."""
         for name, bound in self.parameters.items():

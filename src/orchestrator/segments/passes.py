@@ -142,6 +142,7 @@ class Pass:
         if passed.everybody:
             return passed.everybody
         self._candidates.add_spans(passed.spans)
+        self._candidates.measure()
         if not self._candidates.too_many and self._ranks:
             self._follow_ranking(state.ranking)
             if self._ranking is None:
