@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from tests.scenarios.world import MONDAY, World
 from orchestrator.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.scenarios.world import Result
 
@@ -218,6 +220,41 @@ def test_a_broken_configuration(kept: World, change: str) -> None:
     assert "0123456789abcdef" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("file", "make", "words"),
+    [
+        ("segments/pipe.toml", os.mkfifo, "a pipe or a device"),
+        ("segments/folder.toml", os.mkdir, "a folder"),
+        ("templates/plain.sv.html", os.mkdir, "a folder"),
+    ],
+)
+def test_what_is_named_like_a_file_and_is_none(
+    kept: World, file: str, make: Callable[[Path], None], words: str
+) -> None:
+    path = kept.root / file
+    make(path)
+    try:
+        result = kept.command("check", "--json", now=MONDAY)
+    finally:
+        path.unlink() if path.is_fifo() else path.rmdir()
+    calm(result)
+    (problem,) = result.json["problems"]
+    assert (problem["file"], problem["line"]) == (file, 1)
+    assert words in problem["message"]
+    assert problem["hint"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{% for i in range(10 ** 9) %}x{% endfor %}", "100,000"), (b"\xff\xfe\xff", "not UTF-8 text")],
+)
+def test_a_template_says_what_is_wrong_with_it(kept: World, content: str | bytes, words: str) -> None:
+    found = problems_of(
+        kept, "templates/plain.html", PAGE.replace("{}", content) if isinstance(content, str) else content
+    )
+    assert [words in problem["message"] for problem in found] == [True]
+
+
 CONTACTS = {
     HEAD + "x1,,opted_in": "email",
     HEAD + "x1,nope,opted_in": "email",
@@ -285,6 +322,23 @@ def test_a_broken_file_changes_nothing(kept: World, name: str, content: bytes) -
     assert result.code == 1
     assert "contacts" in result.err or "contakts" in result.err
     assert len(kept.ok("segments", "members", "everybody", "--json", now=MONDAY).json["members"]) == 4
+
+
+def test_a_pipe_is_not_waited_for(kept: World) -> None:
+    folder = kept.root / "pipes"
+    folder.mkdir()
+    os.mkfifo(folder / "contacts.csv")
+    result = kept.command("import", "--csv", str(folder), now=MONDAY)
+    assert result.code == 1
+    assert "contacts.csv cannot be opened: it is a pipe or a device" in result.err
+
+
+def test_gzipped_or_not_is_told_by_the_content(kept: World) -> None:
+    content = (HEAD + "x1,x@x.example,opted_in\n").encode()
+    plain = _imported(kept, "contacts.csv", gzip.compress(content))
+    assert "contacts.csv is gzipped. Rename it to contacts.csv.gz" in plain.err
+    named = _imported(kept, "contacts.csv.gz", content)
+    assert "contacts.csv.gz is not gzipped. Rename it to contacts.csv," in named.err
 
 
 def _imported(world: World, name: str, content: bytes) -> Result:

@@ -153,6 +153,7 @@ def test_a_whole_query_without_rows_is_refused_while_rows_are_held(shop: Shop) -
         (SqlTable("select 1 as account_id", watermark="changed"), 'gives no column "changed"'),
         (SqlTable("select 1 as account_no"), 'required column "account_id" is missing'),
         (SqlTable("select 1 as account_id where 1 = :other"), "the query failed"),
+        (SqlTable("delete from customers"), "has to be a select"),
     ],
 )
 def test_queries_that_cannot_work_say_why(shop: Shop, asked: SqlTable, message: str) -> None:

@@ -58,6 +58,8 @@ def read_bytes(path: FilePath, file: str) -> bytes | Problem:
     try:
         if path.is_dir():
             return Problem(file, 1, 1, "this is a folder, not a file", "Rename or remove it.")
+        if path.exists() and not path.is_file():  # opening a pipe waits for who writes into it, perhaps for ever
+            return Problem(file, 1, 1, "this is a pipe or a device, not a file", "Rename or remove it.")
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except OSError as error:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SEPARATORS = ",;\t"
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +149,22 @@ class CsvReader:
 @contextmanager
 def open_csv(path: Path) -> Iterator[CsvReader]:
     """Open a file for reading its records. Raises DataError."""
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for
+        raise DataError(f"{path.name} cannot be opened: it is a pipe or a device, not a file. Rename or remove it.")
     try:
         raw = path.open("rb")
     except OSError as fault:
-        raise DataError(f"{path.name} cannot be opened: {fault.strerror}.") from fault
+        raise DataError(
+            f"{path.name} cannot be opened: {fault.strerror}. It has to be a file that this user may read."
+        ) from fault
     with raw:
         size = path.stat().st_size
-        if path.name.lower().endswith(".gz"):
+        named, gzipped = path.name.lower().endswith(".gz"), raw.peek(2)[:2] == _GZIP
+        if gzipped and not named:
+            raise DataError(f"{path.name} is gzipped. Rename it to {path.name}.gz, or unpack it.")
+        if named and size and not gzipped:
+            raise DataError(f"{path.name} is not gzipped. Rename it to {path.name[:-3]}, or export it again.")
+        if named:
             with gzip.open(raw) as content:
                 yield CsvReader(path, raw, content, size)
         else:

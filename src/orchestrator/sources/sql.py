@@ -79,7 +79,10 @@ class SqlDatabase:
         if incremental and asked.watermark is None:
             raise DataError(f'{file}: the query uses :since. Name the column it goes by: watermark = "…".')
         with self._connect() as connection:
-            yield SqlReader(file, self._ask(connection, file, asked.query, since, incremental=incremental))
+            answer = self._ask(connection, file, asked.query, since, incremental=incremental)
+            if not answer.returns_rows:  # closed without a commit, so that what a database can undo is undone
+                raise DataError(f"{file}: the query gives no columns. It has to be a select, which only reads.")
+            yield SqlReader(file, answer)
 
     def _connect(self) -> Connection:
         try:
@@ -103,7 +106,9 @@ class SqlDatabase:
             except SQLAlchemyError as fault:
                 connection.rollback()
                 first_fault = first_fault or fault
-        raise DataError(f"{file}: the query failed: {self._clean(first_fault)}") from first_fault
+        raise DataError(
+            f"{file}: the query failed: {self._clean(first_fault)}. It stands in config.toml."
+        ) from first_fault
 
     def _clean(self, fault: BaseException | None) -> str:
         """The database's own words without the password, should it repeat it."""

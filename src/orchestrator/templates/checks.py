@@ -85,6 +85,11 @@ def _file_problems(library: TemplateLibrary, file: str) -> list[Problem]:
     problems: list[Problem] = []
     # compiled as it will be rendered
     environment = library.environment(library.files.language_of(file) or library.settings.locale)
+    if file not in sources:
+        try:
+            environment.get_template(file)
+        except TemplateNotFound as error:
+            return [_at(library, sources, file, 0, *remedy(error))]
     for name in sources:
         try:
             environment.get_template(name)

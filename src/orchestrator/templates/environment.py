@@ -19,6 +19,7 @@ from orchestrator.templates.faults import UnknownName
 from orchestrator.templates.links import utm_filter
 from orchestrator.templates.pieces import PieceContext, concat
 from orchestrator.templates.printed import finalized
+from orchestrator.templates.remedies import UnreadableTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,11 @@ class ConfinedLoader(FileSystemLoader):
         try:
             source, path, uptodate = super().get_source(environment, template)
         except UnicodeDecodeError:
-            raise TemplateNotFound(template, f'the template "{template}" is not UTF-8 text') from None
+            raise UnreadableTemplate(template, f'the template file "{template}" is not UTF-8 text') from None
+        except TemplateNotFound:
+            if ".." not in template.split("/") and (self._folder / template).is_dir():
+                raise UnreadableTemplate(template, f'"{template}" is a folder, not a template file') from None
+            raise
         if not Path(path).resolve().is_relative_to(self._folder.resolve()):
             raise TemplateNotFound(template)
         return source, path, uptodate

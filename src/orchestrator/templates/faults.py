@@ -9,7 +9,7 @@ from jinja2 import Template, TemplateNotFound, TemplateSyntaxError, UndefinedErr
 
 from orchestrator.errors import DefinitionError
 from orchestrator.problems import Level, Problem
-from orchestrator.templates.remedies import SYNTAX, remedy
+from orchestrator.templates.remedies import SYNTAX, UnreadableTemplate, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,8 @@ def located(error: Exception, source_of: Callable[[str], str], folder: str) -> T
         return at_line(error.name or "", error.lineno, message, SYNTAX, source_of, folder)
     site = getattr(error, "printed_at", None) or _innermost_template_line(error)
     file, line = (site[0], site[1]) if site else ("", 0)
+    if not site and isinstance(error, UnreadableTemplate):  # the very file that was asked for
+        file = error.name or ""
     if isinstance(error, UnknownName):
         return _unknown_name(error, file, line, source_of, folder)
     message, hint = remedy(error)

@@ -27,6 +27,10 @@ _ARGUMENTS = re.compile(r"(?:\w+\.)?(?:do_|sync_do_|_)?(\w+)\(\) (?:takes|got|mi
 _NOTHING = "'NoneType'"
 
 
+class UnreadableTemplate(TemplateNotFound):
+    """The name is taken by something that is no template; the message says by what."""
+
+
 def remedy(error: Exception) -> tuple[str, str]:
     """What happened, and what to do now."""
     if isinstance(error, (TooMuchWork, FunctionPrinted)):
@@ -34,6 +38,8 @@ def remedy(error: Exception) -> tuple[str, str]:
     if isinstance(error, TemplatesNotFound):
         names = ", ".join(f'"{name}"' for name in error.templates)
         return f"none of the template files {names} exists", "Add the last one: it serves everybody else."
+    if isinstance(error, UnreadableTemplate):
+        return str(error), "Save it as UTF-8 in your editor, or give it another name."
     if isinstance(error, TemplateNotFound):
         message = f'the template file "{error.name}" does not exist' if error.name else str(error)
         return message, _FILE_NAMES
@@ -52,6 +58,8 @@ def _of_a_value(error: Exception) -> tuple[str, str]:
         return text, _USE.get(text.partition(":")[0], _LOOK)
     if isinstance(error, (ZeroDivisionError, InvalidOperation)):
         return "division by zero", "Test the divisor first: {{ a / b if b else '' }}."
+    if isinstance(error, OverflowError) and "MAX_RANGE" in text:
+        return "range has more than 100,000 numbers", "Loop over what the reader has, as {% for line in cart.lines %}."
     if isinstance(error, TypeError):
         return _of_a_type(text)
     return text, _LOOK
