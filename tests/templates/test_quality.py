@@ -81,6 +81,16 @@ def test_a_value_that_breaks_a_link_is_found_for_any_recipient(library: MakeLibr
     assert problem.message.endswith("for contact C3")
 
 
+def test_braces_of_a_name_in_a_query_are_no_fault_but_those_of_the_template_are(library: MakeLibrary) -> None:
+    """The link leads where it should; a run must not wait for what one person once typed into a form."""
+    link = '<a href="https://shop.example/?q={{ contact.note | urlencode }}%s">x</a>'
+    names = context(note="{{ 7 }}")
+    assert found(mail(library(mail_html=page(link % "")), names)) == []
+    (problem,) = found(mail(library(mail_html=page(link % "&amp;id=%7b%7B contact.id %7D%7D")), names))
+    assert (problem.line, problem.level) == (3, Level.ERROR)
+    assert problem.message.startswith("the address of the link holds Jinja2 that was not carried out")
+
+
 def test_a_value_inside_an_included_file_is_found_there(library: MakeLibrary) -> None:
     files = library(mail_html=page("{% include 'part.html' %}"), part_html='\n<img src="{{ contact.url }}" alt="x">')
     problems = found(mail(files, context(url="")))

@@ -13,15 +13,19 @@ _OF_IMAGES = {"cid", "data"}
 _PRIVATE_ENDINGS = ("localhost", ".local", ".localdomain", ".lan", ".internal", ".intranet", ".home.arpa")
 
 
-def address_fault(address: str, *, image: bool = False) -> tuple[str, str] | None:
-    """What is wrong with the address of a link (or of an image), and what to do; None: nothing that shows."""
+def address_fault(address: str, *, image: bool = False, written: str | None = None) -> tuple[str, str] | None:
+    """What is wrong with the address of a link (or of an image), and what to do; None: nothing that shows.
+
+    ``written``: what of it stands in the template, where the rest are a reader's values. Percent-coded braces are
+    Jinja2 that an editor coded there; in a value they are what somebody's name or note holds, and lead on.
+    """
     what = "image" if image else "link"
     address = address.strip()
     if not address or address == "#":
         value = "an address" if not address else "a real address"
         hint = f"Give it {value}; where it is a reader's, with another behind it: {{{{ VALUE or 'https://…' }}}}."
         return f"the {what} leads nowhere: its address is " + ("empty" if not address else '"#"'), hint
-    if "{{" in address or "{%" in address or "%7B%7B" in address.upper():
+    if "{{" in address or "{%" in address or "%7B%7B" in (address if written is None else written).upper():
         return f"the address of the {what} holds Jinja2 that was not carried out", "Look where the value comes from."
     if (address.startswith("#") and not image) or _TAG.fullmatch(address):
         return None

@@ -62,8 +62,8 @@ class _Watched:
     """What has to be looked at for each recipient."""
 
     subject: Parts
-    addresses: tuple[tuple[Parts, bool, PlaceInFile], ...]
-    """addresses with values in them; whether of an image; where it stands"""
+    addresses: tuple[tuple[Parts, str, bool, PlaceInFile], ...]
+    """addresses with values in them; what the template writes of it; whether of an image; where it stands"""
     gaps: tuple[int, ...]
     """values that readers see"""
     size: int
@@ -172,7 +172,7 @@ class Gate:
         for parts, image in _addresses(page):
             place = _place_of_address(parts, places)
             if any(isinstance(part, int) for part in parts):
-                addresses.append((parts, image, place))
+                addresses.append((parts, filled(parts, lambda _: ""), image, place))
                 continue
             address = filled(parts, str)
             self.fixed_links.setdefault(address, Finding(place, Level.ERROR, "", ""))
@@ -195,9 +195,8 @@ class Gate:
             message = f"the subject is longer than {LONGEST_SUBJECT} characters"
             hint = "Keep it short: mail clients show the first 40 to 70."
             yield Finding(PlaceInFile(rendered.skeleton.names[0], 1, ""), Level.WARNING, message, hint)
-        for parts, image, place in watched.addresses:
-            address = filled(parts, value)
-            fault = address_fault(address, image=image)
+        for parts, written, image, place in watched.addresses:
+            fault = address_fault(filled(parts, value), image=image, written=written)
             if fault is not None:
                 yield Finding(place, Level.ERROR, *fault)
         size = watched.size
