@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +127,18 @@ def test_a_pretended_moment_writes_to_no_real_mailchimp(
     assert "secret-key" not in said
     assert call(shop, "runs", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"runs": []}
+
+
+def test_a_full_disk_and_a_removed_folder_are_no_bugs_of_ours(shop: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        lists = [sys.executable, "-m", "orchestrator", "fields", "--json"]
+        disk = subprocess.run(lists, cwd=shop, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert disk.returncode == 1
+    assert "could not be written whole: No space left on device" in disk.stderr
+    (shop / "gone").mkdir()
+    script = f"cd {shop}/gone && rmdir ../gone && exec {sys.executable} -m orchestrator status"
+    gone = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (gone.returncode, "This folder was removed" in gone.stderr) == (2, True)
 
 
 def test_the_starter_is_what_init_copies(shop: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -131,6 +132,8 @@ def _told(fault: Exception) -> str | None:
     """The message of a fault of the machine around us: a file, a disk, the database. None: the fault is ours."""
     if isinstance(fault, OSError) and fault.filename is not None:
         return f"{fault.filename} cannot be used: {fault.strerror}. Check the path, its permissions and the disk."
+    if isinstance(fault, OSError) and fault.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
+        return f"What is written could not be written whole: {fault.strerror}. Make room, then run the command again."
     import sqlite3
 
     from sqlalchemy.exc import DBAPIError

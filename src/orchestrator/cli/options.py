@@ -39,7 +39,10 @@ class Shared:
         """The workspace. Raises UsageError where there is none."""
         from orchestrator.definitions.workspace import find_workspace
 
-        start = self.directory or Path.cwd()
+        try:
+            start = self.directory or Path.cwd()
+        except FileNotFoundError:
+            raise click.UsageError("This folder was removed. Go into a workspace, or name one with -C DIR.") from None
         if self.directory is not None and not start.is_dir():
             raise click.UsageError(f"-C {start}: there is no such folder.")
         return find_workspace(start)

@@ -58,8 +58,15 @@ GOAL = Table(
 
 UTM = Table(
     tuple(
-        Key(name, Text(), f"utm_{name} of every link to an own domain")
-        for name in ("source", "medium", "campaign", "term", "content", "id")
+        Key(name, Text(), f"utm_{name} of every link to an own domain{otherwise}")
+        for name, otherwise in (
+            ("source", '; otherwise "newsletter"'),
+            ("medium", '; otherwise "email"'),
+            ("campaign", ""),
+            ("term", ""),
+            ("content", ""),
+            ("id", ""),
+        )
     )
 )
 
