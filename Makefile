@@ -16,7 +16,8 @@ test: $(READY)
 
 # Kill before and after every request and every commit of a cycle: all points, some minutes
 crash-test: $(READY)
-	ALL_CRASH_POINTS=1 $(BIN)/python -m pytest -n auto tests/scenarios/test_crash_points.py tests/scenarios/test_broken_databases.py
+	ALL_CRASH_POINTS=1 $(BIN)/python -m pytest -n auto tests/scenarios/test_crash_points.py tests/scenarios/test_broken_databases.py \
+		tests/scenarios/test_power_loss.py
 
 # Random histories of consent, hundreds of them: some minutes
 consent-test: $(READY)

@@ -19,7 +19,7 @@ import requests
 from orchestrator.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import Connection
 
@@ -29,11 +29,15 @@ class Crash(BaseException):
 
 
 class Plug:
-    """Counts the moments at which a process may die, and lets it die at one of them. ``at``: from 1; 0: never."""
+    """Counts the moments at which a process may die, and lets it die at one of them. ``at``: from 1; 0: never.
 
-    def __init__(self, at: int) -> None:
+    ``watch`` is told each moment and its number.
+    """
+
+    def __init__(self, at: int, watch: Callable[[int, str], None] | None = None) -> None:
         self.moments: list[str] = []
         self._at = at
+        self._watch = watch
         self._dead = False
         self._lock = threading.Lock()
 
@@ -48,14 +52,16 @@ class Plug:
             if not self._dead:
                 self.moments.append(moment)
                 self._dead = len(self.moments) == self._at
+                if self._watch is not None:
+                    self._watch(len(self.moments), moment)
             if self._dead:
                 raise Crash(moment)
 
 
 @contextmanager
-def plugged(at: int = 0) -> Iterator[Plug]:
-    """Within the block the process dies at its moment ``at``."""
-    plug = Plug(at)
+def plugged(at: int = 0, watch: Callable[[int, str], None] | None = None) -> Iterator[Plug]:
+    """Within the block the process dies at its moment ``at``; ``watch`` is told each."""
+    plug = Plug(at, watch)
     request, write = requests.Session.request, Database.write
 
     def requesting(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
