@@ -30,6 +30,8 @@ class Health:
     open_runs: tuple[RunLine, ...]
     needs_person: tuple[str, ...]
     problems: tuple[str, ...]
+    refused: dict[str, int]
+    """reason -> contacts that Mailchimp does not take as they are; each waits until its row changes"""
     leader: Holder | None
     """the daemon that does the work"""
     standbys: tuple[Holder, ...]
@@ -60,6 +62,9 @@ def health(engine: Engine) -> Health:
         failures = connection.execute(
             text('SELECT source, "table", failure FROM source_table WHERE failure IS NOT NULL ORDER BY 1, 2')
         ).all()
+        refused = connection.execute(
+            text("SELECT refusal, count(*) FROM audience_member WHERE refusal IS NOT NULL GROUP BY refusal ORDER BY 1")
+        ).all()
     problems = [
         f"The latest {job} failed: {row['message']}"
         for job, row in rows.items()
@@ -88,6 +93,7 @@ def health(engine: Engine) -> Health:
         open_runs=tuple(runs),
         needs_person=tuple(waits),
         problems=tuple(problems) + tuple(str(problem) for problem in engine.problems),
+        refused={str(reason): int(contacts) for reason, contacts in refused},
         leader=leases.get(DAEMON),
         standbys=tuple(holder for name, holder in leases.items() if name.startswith(STANDBY)),
         at_work=leases.get(CYCLE),

@@ -1,4 +1,4 @@
-"""The power fails: of SQLite's file and its log there is what was on disk at that moment, to the last byte or not quite.
+"""The power fails: of SQLite's file and its log there is what was on disk then, to the last byte or not quite.
 
 With ``synchronous=FULL`` a commit is on disk when it returns. So at each request to Mailchimp the disk holds what is
 committed by then, and of a commit that is just being made any first part of its bytes.
@@ -7,6 +7,7 @@ committed by then, and of a commit that is just being made any first part of its
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import random
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def test_a_commit_that_the_power_cut_tears_apart_was_not_made(day: BusyDay) -> N
     chances = random.Random(2)
     commits = [
         (before, after)
-        for before, after in zip(moments, moments[1:], strict=False)
+        for before, after in itertools.pairwise(moments)
         # one process, one after the other: what was in the log is its beginning still
         if before.name == "before commit" and after.name == "after commit" and after.log.startswith(before.log)
         if len(after.log) > len(before.log)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orchestrator.definitions.values import SegmentDefinition, Settings
-    from orchestrator.gateway import EmailGateway
+    from orchestrator.gateway import EmailGateway, Member
     from orchestrator.store.audience import Move
     from orchestrator.store.database import Database
 
@@ -39,6 +39,8 @@ MOVABLE = {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED}
 """a member of another status stays at its old address"""
 UNDECIDED = {MemberStatus.PENDING, MemberStatus.TRANSACTIONAL, MemberStatus.UNKNOWN}
 """no consent yet, and none against it: a new address must not become a way around that"""
+
+NEITHER = "Mailchimp neither added nor refused it"
 
 REFUSED_FOR_GOOD = {
     Refusal.COMPLIANCE: MemberStatus.UNSUBSCRIBED,
@@ -227,7 +229,7 @@ class Sync:
         for row, refusal in refused:
             self._settle_refusal(row, refusal)
         for address in answer.unanswered:
-            self._read_back(by_address[address].key, by_address[address].email)
+            self._settle_unanswered(by_address[address])
 
     def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[dict[str, int]]:
         """Tags count only where the answer shows them: those sent along, and those that a member had before.
@@ -268,7 +270,13 @@ class Sync:
         )
         self._report.rejected.append((row.key, f"{refused.refusal.value}: {refused.detail}"))
 
-    def _read_back(self, key: str, email: str) -> None:
+    def _settle_unanswered(self, row: Owed) -> None:
+        """No word on this row. Who is no member now was refused: to ask the same again changes nothing."""
+        if self._read_back(row.key, row.email) is None:
+            self._report.rejected.pop()
+            self._settle_refusal(row, MemberRefusal(row.email, Refusal.OTHER, NEITHER))
+
+    def _read_back(self, key: str, email: str) -> Member | None:
         """One member whose state an answer left open."""
         member = self._gateway.member(email)
         store.record_status(
@@ -279,9 +287,10 @@ class Sync:
         )
         store.link_members(self._database)
         if member is None:
-            self._report.rejected.append((key, "Mailchimp neither added nor refused it"))
+            self._report.rejected.append((key, NEITHER))
         elif member.status == MemberStatus.SUBSCRIBED:
             self._report.unknown += 1  # one more pass updates it
+        return member
 
     # -- tags
 

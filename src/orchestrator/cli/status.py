@@ -41,6 +41,7 @@ def command(shared: Shared) -> int:
                 "at_work": _as_json(found.at_work),
                 "needs_person": list(found.needs_person),
                 "problems": list(found.problems),
+                "refused": found.refused,
             }
         )
         return found.exit_code
@@ -55,6 +56,8 @@ def command(shared: Shared) -> int:
         output.line(f"At work:             {found.at_work}")
     for run in found.open_runs:
         output.line(f"Open run {run.name}: {run.state}{f', {run.reason}' if run.reason else ''}")
+    if found.refused:
+        output.line(f"Mailchimp refused:   {output.counts(found.refused)} of the contacts; who changes is tried again")
     for text in found.problems:
         output.warning(text)
     for text in found.needs_person:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from orchestrator.sandbox.problems import Problem, compliance, forgotten, invalid_member
+from orchestrator.sandbox.problems import Problem, compliance, forgotten, invalid, invalid_member, merge_fields_invalid
 
 _FORM = re.compile(
     r"(?=.{3,254}$)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -20,8 +20,10 @@ _FAKE = re.compile(
     r"fake(?:[.+_-].*)?@.*|.*@(?:.*\.)?(?:example\.(?:com|org|net)|(?:fake|test)\.[a-z]+)|.*\.(?:test|invalid|local)",
     re.IGNORECASE,
 )
-REFUSALS = ("fake", "invalid", "too_many_lists", "forgotten", "compliance")
-"""why an address can be told to be refused (``Sandbox.refuse_address``)"""
+WHOLE_CALL, UNANSWERED = "whole_call", "unanswered"
+REFUSALS = ("fake", "invalid", "too_many_lists", "forgotten", "compliance", "merge_fields", WHOLE_CALL, UNANSWERED)
+"""why an address can be told to be refused (``Sandbox.refuse_address``): ``whole_call`` takes all rows of its call with
+it, ``unanswered`` is left out of the answer"""
 
 
 def subscriber_hash(email: str) -> str:
@@ -32,7 +34,7 @@ def subscriber_hash(email: str) -> str:
 def check_address(email: str, refusals: dict[str, str]) -> None:
     """Raise what Mailchimp answers to this address; ``refusals`` are those set up on purpose, by address."""
     told = refusals.get(email.lower(), "")
-    if told:
+    if told and told != UNANSWERED:
         raise _refusal(email, told)
     if not _FORM.fullmatch(email) or len(email.partition("@")[0]) > 64:
         raise _refusal(email, "invalid")
@@ -52,5 +54,9 @@ def _refusal(email: str, reason: str) -> Problem:
             return forgotten(email)
         case "compliance":
             return compliance(email)
+        case "merge_fields":
+            return merge_fields_invalid(("FNAME", "Please select one of the available choices"))
+        case "whole_call":
+            return invalid(("members", "Schema describes string, object found instead"))
         case _:
             return invalid_member("Please provide a valid email address.")

@@ -181,7 +181,7 @@ class Office:
             return outside.add_segment(account, _audience(account, audience), name, emails, now).id
 
     def refuse_address(self, email: str, reason: str) -> None:
-        """Adding that address is refused from now on: fake, invalid, too_many_lists, forgotten or compliance."""
+        """Adding that address is refused from now on, for one of ``addresses.REFUSALS``; "" ends it."""
         with self.opened(writes=True) as (account, _):
             outside.refuse_address(account, email, reason)
 

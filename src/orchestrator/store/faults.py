@@ -13,13 +13,13 @@ from sqlalchemy.exc import DBAPIError
 _FULL = "The disk is full", "Make room on the disk of the database (and of temporary files)"
 _READ_ONLY = "It can be read, but not written", "Make it writable for the user of this program"
 _RESTORE = (
-    "Keep it aside, restore the latest backup of it in its place and run `campaigns daemon --once`: what was sent "
-    "since is read from Mailchimp again"
+    "Move it aside with its -wal and -shm, put the latest backup in its place and run `campaigns import` and "
+    "`campaigns plan`: what went out since the backup is learned from Mailchimp"
 )
 _DAMAGED = "The file is damaged", _RESTORE
 _NO_DATABASE = (
     "The file is something else than a database",
-    "If [database] url of config.toml names the wrong file, mend it; if the file was overwritten, restore its backup",
+    "If [database] url of config.toml names the wrong file, mend it; if the file was overwritten, put its backup there",
 )
 _LOCKED = (
     "Another program keeps it for itself",

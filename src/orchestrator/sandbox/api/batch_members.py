@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.sandbox import people, problems
-from orchestrator.sandbox.addresses import subscriber_hash
+from orchestrator.sandbox.addresses import UNANSWERED, WHOLE_CALL, check_address, subscriber_hash
 from orchestrator.sandbox.api.call import Answer, Body, Call, Route
 from orchestrator.sandbox.api.members import change_of, render_in_batch, tag_names
 from orchestrator.sandbox.people import STATUSES, Desk
@@ -25,13 +25,15 @@ def _batch(call: Call) -> Answer:
     if len(rows) > ROWS:
         raise problems.invalid(("members", f"This collection should contain {ROWS} elements or less."))
     update, sync_tags = bool(body.flag("update_existing")), bool(body.flag("sync_tags"))
-    checked = [_checked(row, call) for row in rows]
+    refusals = desk.account.refusals
+    checked = [_checked(row, call, refusals) for row in rows]
+    checked = [(row, change) for row, change in checked if refusals.get(_address(row).lower()) != UNANSWERED]
     added: list[Member] = []
     updated: list[Member] = []
     errors: list[Json] = []
     seen: set[str] = set()
     for row, change in checked:
-        email = (row.text("email_address") or "").strip()
+        email = _address(row)
         key = subscriber_hash(email)
         if key in seen and call.flag("skip_duplicate_check"):
             continue
@@ -67,11 +69,17 @@ def _batch(call: Call) -> Answer:
     )
 
 
-def _checked(row: object, call: Call) -> tuple[Body, people.Change]:
+def _checked(row: object, call: Call, refusals: dict[str, str]) -> tuple[Body, people.Change]:
     """A row of the wrong form refuses the whole call."""
     body = Body(row)
-    body.text("email_address")
+    email = _address(body)
+    if refusals.get(email.lower()) == WHOLE_CALL:
+        check_address(email, refusals)
     return body, change_of(body, call, status=body.choice("status", STATUSES))
+
+
+def _address(row: Body) -> str:
+    return (row.text("email_address") or "").strip()
 
 
 def _tag(desk: Desk, member: Member, row: Body, *, replace: bool) -> None:
