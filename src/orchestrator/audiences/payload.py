@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """of the payload: one more wherever the same facts make another text from now on"""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _MERGE_TAG = re.compile(r"\*(?=\|)|\|(?=\*)")
 _MARKUP = str.maketrans({"<": "‹", ">": "›"})
@@ -55,7 +56,7 @@ def provider_language(language: str | None) -> str | None:
 def payload(language: str | None, values: Mapping[str, object]) -> str:
     """The fingerprint text of what is sent; readable, so that a difference can be explained."""
     fields = {tag: merge_value(value) for tag, value in values.items()}
-    return json.dumps([provider_language(language), fields], ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode([provider_language(language), fields])
 
 
 def member_write(email: str, payload_text: str, tags: tuple[str, ...] = ()) -> MemberWrite:
