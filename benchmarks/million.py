@@ -57,6 +57,14 @@ vip_rate = 15
 """
 AUDIENCE = "9e67587f52"
 ROWS, CONNECTIONS = 500, 8
+WATCH = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+sys.exit(code)
+"""
+"""a small process between: what a process has used at most begins with what the one that started it had"""
 Step = Callable[[], float | None]
 """does it, and returns the seconds of the same by hand, if there is such a thing"""
 
@@ -185,13 +193,12 @@ class Benchmark:
     def _measured(self, command: list[str]) -> None:
         began = time.perf_counter()
         with (self._folder / "log.txt").open("a") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-            _, status, usage = os.wait4(process.pid, 0)
-        if os.waitstatus_to_exitcode(status):
-            sys.exit(f"{' '.join(command)} failed: {self._folder / 'log.txt'} says why")
+            watched = [sys.executable, "-c", WATCH, *command]
+            process = subprocess.run(watched, stdout=subprocess.PIPE, stderr=log, text=True, check=False)
         self._seconds = time.perf_counter() - began
-        self._processor = usage.ru_utime + usage.ru_stime
-        self._memory = usage.ru_maxrss / 1024
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} failed: {self._folder / 'log.txt'} says why")
+        self._processor, self._memory = json.loads(process.stdout)
 
     @contextmanager
     def _served(self) -> Iterator[None]:

@@ -40,6 +40,11 @@ def test_a_value_fits_and_is_no_merge_tag_and_stays_as_it_is(text: str) -> None:
     assert not set(value) & {"<", ">", "\n", "\x00"}
 
 
+@given(st.one_of(st.text(max_size=80), st.text("Åsa *|-<", max_size=80)))
+def test_a_value_with_nothing_to_mend_is_what_mending_it_gives(text: str) -> None:
+    assert merge_value(text) == merge_value("\x00" + text)
+
+
 def test_a_long_value_is_cut_between_characters() -> None:
     assert merge_value("ö" * 200) == "ö" * 127
 

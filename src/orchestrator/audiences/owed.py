@@ -108,8 +108,8 @@ class _Tags:
         )
 
     def names(self, row: Any) -> tuple[str, ...]:
-        """Few combinations of segments are common: each is spelled out once."""
-        lacking = tuple(getattr(row, f"lacks{word}") for word, _ in self._words)
+        """Out of a row that ends with ``columns``. Few combinations are common: each is spelled out once."""
+        lacking = tuple(row[len(row) - len(self._words) :])
         if lacking not in self._known:
             bits = chain.from_iterable(
                 (word * WORD_BITS + bit for bit in store.bits_of(mask))
@@ -129,6 +129,9 @@ class _Question:
         self._fields = fields_named(connection, tuple(dict.fromkeys(self._merge_fields.values())))
         measures = [field.measure for field in self._fields.values()]
         self._profile = profile_query(measures, settings, now=now, dialect=self._dialect)
+        self._printed = [
+            (tag, self._column(self._fields[name]), self._fields[name].type) for tag, name in self._merge_fields.items()
+        ]
 
     def rows(self, connection: Connection, after: int) -> Iterator[Any]:
         values = {**self._profile.parameters, "after": after, "most": SNAPSHOT, "format": self._format()}
@@ -137,11 +140,8 @@ class _Question:
 
     def payload(self, row: Any) -> str:
         answers = row._mapping  # noqa: SLF001 -- how SQLAlchemy names a row's columns
-        values = {
-            name: shown(exact(self._column(field), field.type, answers), field.type)
-            for name, field in self._fields.items()
-        }
-        return payload(row.language, {tag: values[name] for tag, name in self._merge_fields.items()})
+        values = {tag: shown(exact(column, type_, answers), type_) for tag, column, type_ in self._printed}
+        return payload(row.language, values)
 
     def _column(self, field: Field) -> AnswerColumn:
         return self._profile.columns[field.measure]

@@ -10,6 +10,7 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 
 from orchestrator.gateway import SLOT_BYTES, MemberWrite
@@ -22,6 +23,9 @@ FORMAT = 1
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_PLAIN = re.compile(r"(?:[\w.,'&()/+@-]+(?: [\w.,'&()/+@-]+)*)?")
+_PLAIN_LENGTH = SLOT_BYTES // 4
+"""characters that fit whatever they are"""
 _MERGE_TAG = re.compile(r"\*(?=\|)|\|(?=\*)")
 _MARKUP = str.maketrans({"<": "‹", ">": "›"})
 
@@ -39,11 +43,14 @@ def merge_value(value: object) -> str:
             text = value.isoformat()
         case _:
             text = str(value)
+    if len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text):
+        return text
     text = _CONTROL.sub(" ", text).translate(_MARKUP)
     text = _MERGE_TAG.sub(lambda match: match[0] + " ", text).strip()
     return text.encode()[:SLOT_BYTES].decode(errors="ignore")
 
 
+@cache
 def provider_language(language: str | None) -> str | None:
     """``sv-SE`` -> ``sv``: the provider knows languages, and four regional ones."""
     if not language:

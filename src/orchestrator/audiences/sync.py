@@ -236,15 +236,20 @@ class Sync:
 
         A member who had one and is not in the segment loses it by the difference that follows.
         """
-        places = {name.lower(): (name, *divmod(bit, WORD_BITS)) for name, bit in self._synced.items()}
+        bits = {name.lower(): bit for name, bit in self._synced.items()}
+        masks: dict[frozenset[str], list[tuple[int, int]]] = {}
+        """few combinations are common: each is looked up once"""
         rows = []
         for row in done:
-            words: dict[int, int] = {}
-            for name, word, bit in (places[tag] for tag in answer.tags.get(row.email_key, ()) if tag in places):
-                words[word] = words.get(word, 0) | 1 << bit
-                if name in row.tags:
+            there = answer.tags.get(row.email_key, frozenset())
+            if there not in masks:
+                shown = [bits[tag] for tag in there if tag in bits]
+                words = sorted({bit // WORD_BITS for bit in shown})
+                masks[there] = [(word, store.mask_of(word, shown)) for word in words]
+            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in masks[there]]
+            for name in row.tags:
+                if name.lower() in there:
                     self._report.tagged[name] += 1
-            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in words.items()]
         return rows
 
     def _settle_refusal(self, row: Owed, refused: MemberRefusal) -> None:
