@@ -209,7 +209,7 @@ class Benchmark:
             self._sandbox = next(line for line in sandbox.stdout if line.startswith("API:")).split()[1]
             config = self._shop / "config.toml"
             text = re.sub(r"(?m)^#? *base_url *=.*$", f'base_url = "{self._sandbox}"', config.read_text())
-            text = re.sub(r"(?m)^approve_above *= *\d+", "approve_above = 10_000_000", text)
+            text = re.sub(r"(?m)^approve_above *= *[\d_]+", "approve_above = 10_000_000", text)
             config.write_text(text)
             try:
                 yield
