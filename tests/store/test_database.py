@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.errors import Busy, DataError
-from orchestrator.store import database as module, forgotten
+from orchestrator.store import database as module, migrations
 from orchestrator.store.database import Database, open_database
 from orchestrator.store.leases import lease
 from orchestrator.store.migrations import MIGRATIONS
@@ -100,17 +100,25 @@ def test_opening_it_again_changes_nothing(tmp_path: Path) -> None:
         opened.close()
 
 
-def test_a_database_of_an_older_version_gets_what_is_new(tmp_path: Path) -> None:
-    opened = open_database("sqlite:///campaigns.db", tmp_path, now=0)
-    with opened.write() as connection:
-        connection.execute(text("DELETE FROM schema_version WHERE version > 1"))
-        for table in ("forgotten", "forgotten_key", "hash_key"):
-            connection.execute(text(f"DROP TABLE {table}"))
-    opened.close()
-    opened = open_database("sqlite:///campaigns.db", tmp_path, now=0)
-    with opened.read() as connection:
-        assert not forgotten.anybody(connection)
-    opened.close()
+def test_a_database_of_an_older_version_gets_what_is_new_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE a_later_thought (id INTEGER)"))
+
+    url = database.engine.url.render_as_string(hide_password=False)
+    with database.write() as connection:
+        connection.execute(INSERT, {"name": "kept"})
+    newest = len(MIGRATIONS) + 1
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, add))
+    for now in (7, 8):
+        opened = open_database(url, tmp_path, now=now)
+        with opened.read() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM a_later_thought")) == 0
+            assert names(connection) == ["kept"]
+            applied = text("SELECT applied_at FROM schema_version WHERE version = :newest")
+            assert connection.scalars(applied, {"newest": newest}).all() == [7]
+        opened.close()
 
 
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

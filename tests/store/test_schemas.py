@@ -78,7 +78,7 @@ def test_a_migration_that_fails_takes_everything_back(
         connection.execute(text("SELECT nothing FROM nowhere"))
 
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, fails))
-    with pytest.raises(DataError, match="Nothing was changed"):
+    with pytest.raises(DataError, match="nothing was changed"):
         open_database(url, tmp_path, now=0)
     monkeypatch.undo()
     if database.dialect == "sqlite":

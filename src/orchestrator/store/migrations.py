@@ -20,52 +20,7 @@ def _create_everything(connection: Connection) -> None:
     _metadata().create_all(connection)
 
 
-def _find_changes_by_time(connection: Connection) -> None:
-    """Indexes by time, and the queue of who was touched: what an incremental recompute asks."""
-    metadata = _metadata()
-    metadata.create_all(connection)
-    for table in metadata.sorted_tables:
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
-
-
-def _forgotten_people(connection: Connection) -> None:
-    """People who asked to be forgotten. A database that was made just now has the tables already."""
-    metadata = _metadata()
-    new = ("forgotten", "forgotten_key", "hash_key")
-    metadata.create_all(connection, tables=[metadata.tables[name] for name in new])
-
-
-def _remember_recomputes(connection: Connection) -> None:
-    """What the stored masks are true to."""
-    metadata = _metadata()
-    metadata.create_all(connection, tables=[metadata.tables[name] for name in ("recompute_state", "rfm_figure")])
-
-
-def _remember_who_left(connection: Connection) -> None:
-    """People who opted out, whatever their address, and when a subscription began."""
-    metadata = _metadata()
-    metadata.create_all(connection, tables=[metadata.tables["opt_out"]])
-    there = {column["name"] for column in inspect(connection).get_columns("audience_member")}
-    for name, kind in (("opted_in_at", "BIGINT"), ("resubscribed_at", "BIGINT"), ("moving_to", "VARCHAR")):
-        if name not in there:
-            connection.execute(text(f"ALTER TABLE audience_member ADD COLUMN {name} {kind}"))
-
-
-def _compare_facts_first(connection: Connection) -> None:
-    """The facts of which a payload was made."""
-    if "made_from" not in {column["name"] for column in inspect(connection).get_columns("audience_member")}:
-        connection.execute(text("ALTER TABLE audience_member ADD COLUMN made_from VARCHAR"))
-
-
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    _create_everything,
-    _find_changes_by_time,
-    _forgotten_people,
-    _remember_recomputes,
-    _remember_who_left,
-    _compare_facts_first,
-)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create_everything,)
 """version n is the n-th function; released ones are never edited"""
 
 

@@ -1,5 +1,5 @@
 CREATE TABLE account ( id BIGSERIAL NOT NULL, key VARCHAR NOT NULL, name VARCHAR, industry VARCHAR, employees BIGINT, annual_revenue_cents BIGINT, customer_group VARCHAR, price_list VARCHAR, channel VARCHAR, country VARCHAR, city VARCHAR, postcode VARCHAR, latitude FLOAT, longitude FLOAT, legal_form VARCHAR, order_method VARCHAR, payment_terms VARCHAR, delivery_terms VARCHAR, sales_rep VARCHAR, cost_to_serve VARCHAR, extra JSON NOT NULL, PRIMARY KEY (id), UNIQUE (key) );
-CREATE TABLE audience_member ( email_key VARCHAR NOT NULL, contact BIGINT, status VARCHAR NOT NULL, status_at BIGINT, opted_in_at BIGINT, resubscribed_at BIGINT, moving_to VARCHAR, payload VARCHAR, refusal VARCHAR, refused_payload VARCHAR, detail VARCHAR NOT NULL, PRIMARY KEY (email_key) );
+CREATE TABLE audience_member ( email_key VARCHAR NOT NULL, contact BIGINT, status VARCHAR NOT NULL, status_at BIGINT, opted_in_at BIGINT, resubscribed_at BIGINT, moving_to VARCHAR, payload VARCHAR, made_from VARCHAR, refusal VARCHAR, refused_payload VARCHAR, detail VARCHAR NOT NULL, PRIMARY KEY (email_key) );
 CREATE INDEX audience_member_by_contact ON audience_member (contact);
 CREATE TABLE audience_tag ( segment BIGSERIAL NOT NULL, remote_id BIGINT NOT NULL, PRIMARY KEY (segment) );
 CREATE TABLE audit_entry ( id BIGSERIAL NOT NULL, at BIGINT NOT NULL, who VARCHAR NOT NULL, action VARCHAR NOT NULL, detail VARCHAR NOT NULL, PRIMARY KEY (id) );
@@ -57,7 +57,3 @@ CREATE TABLE touched ( id BIGSERIAL NOT NULL, fact VARCHAR NOT NULL, contact BIG
 CREATE TABLE webhook_delivery ( digest VARCHAR NOT NULL, kind VARCHAR NOT NULL, fired_at BIGINT NOT NULL, received_at BIGINT NOT NULL, outcome VARCHAR NOT NULL, PRIMARY KEY (digest) );
 CREATE INDEX ix_webhook_delivery_received_at ON webhook_delivery (received_at);
 INSERT INTO schema_version (version, applied_at) VALUES (1, 0);
-INSERT INTO schema_version (version, applied_at) VALUES (2, 0);
-INSERT INTO schema_version (version, applied_at) VALUES (3, 0);
-INSERT INTO schema_version (version, applied_at) VALUES (4, 0);
-INSERT INTO schema_version (version, applied_at) VALUES (5, 0);
