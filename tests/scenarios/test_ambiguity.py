@@ -9,6 +9,7 @@ import pytest
 from tests.scenarios.busy_day import TODAY, BusyDay, assert_done, busy_day
 from tests.scenarios.world import MONDAY, World
 
+from orchestrator.campaigns import settle
 from orchestrator.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -131,6 +132,34 @@ def test_a_campaign_deleted_at_mailchimp_after_its_send_counts_as_sent_and_nobod
         assert run["state"] == "sent"
         assert world.decisions(run["run"], MONDAY) == {"c0": "sent"}
         assert world.receivers("news") == ["c0"]
+        assert world.leftovers() == []
+
+
+def test_a_report_that_names_nobody_yet_is_not_believed_while_its_readers_are_subscribed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "EMPTY_READS", 0)
+    clock = Clock()
+    with Sandbox(audience="9e67587f52", sending_seconds=3600, clock=clock) as sandbox:
+        world = World(tmp_path, sandbox)
+        world.segment("all", "consent = 'opted_in'")
+        world.template("t", "<p>{{ contact.first_name }}</p>")
+        world.campaign("news", "all", "t", "News")
+        world.contact("c0", first_name="Ada")
+        world.load(MONDAY)
+        world.command("send", "news", "--yes", now=MONDAY)
+        clock.now += timedelta(hours=2)
+        assert world.receivers("news") == ["c0"]
+        # Mailchimp calls it sent, and its counts are still zero
+        (campaign,) = sandbox.account.campaigns.values()
+        delivered, campaign.deliveries = campaign.deliveries, type(campaign.deliveries)()
+        world.cycle(MONDAY + timedelta(hours=2))
+        run = world.runs(MONDAY)[0]
+        assert (run["state"], world.decisions(run["run"], MONDAY)) == ("sending", {"c0": "planned"})
+        campaign.deliveries = delivered
+        world.cycle(MONDAY + timedelta(hours=3))
+        assert world.runs(MONDAY)[0]["state"] == "sent"
+        assert world.decisions(run["run"], MONDAY) == {"c0": "sent"}
         assert world.leftovers() == []
 
 

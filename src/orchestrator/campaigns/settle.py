@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FINAL = {"sent"}
 EMPTY_READS = 4
 """how often a report without anybody is read again before it is believed"""
+EMPTY_DOUBTED_SECONDS = 24 * 3600
+"""how long a report without anybody is not believed while somebody could have got the mail: reports begin at zero"""
 AT_WORK = {"sending", "save", "schedule", "canceling"}
 
 UNSENT = {
@@ -99,11 +101,22 @@ class Settler:
             if receipts is not None and len(receipts) >= max(expected, 1):
                 break
             if receipts is not None and len(receipts) >= expected and asked >= EMPTY_READS:
-                break
+                if self._may_be_empty(mailing):
+                    break
+                raise RetryLater(f"Mailchimp's report of mailing {mailing.number} names nobody yet.")
             asked += 1
             self._wait(pause, f"Mailchimp's report of mailing {mailing.number} is not complete yet.")
             pause = min(pause * 2, 10)
         self._record(mailing, receipts)
+
+    def _may_be_empty(self, mailing: Mailing) -> bool:
+        """Nobody is left whom the provider could have mailed, or it has had its time to name somebody."""
+        if to_epoch(self._now) - mailing.state_at >= EMPTY_DOUBTED_SECONDS:
+            return True
+        with self._database.read() as connection:
+            wanted = store.recipients(connection, mailing.id or 0)
+        members = map(self._gateway.member, wanted)
+        return not any(member is not None and member.status is MemberStatus.SUBSCRIBED for member in members)
 
     def _receipts(self, mailing: Mailing) -> dict[str, Receipt] | None:
         try:
