@@ -75,7 +75,10 @@ def _outcome(send: Mapping[str, Any], email: str, zone: ZoneInfo) -> list[str]:
     if send["bounce"] in BOUNCED:
         reasons.append(BOUNCED[send["bounce"]])
     if send["entered_at"] is not None:
-        reasons.append(f'Entered "{send["definition"]["segment"]}" at {local(send["entered_at"], zone)}.')
+        # a run that was learned from the provider after a restore does not say which segment it was
+        segment = send["definition"].get("segment")
+        entered = f'Entered "{segment}"' if segment else "Entered the segment"
+        reasons.append(f"{entered} at {local(send['entered_at'], zone)}.")
     return reasons
 
 

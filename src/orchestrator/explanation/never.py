@@ -33,7 +33,9 @@ def never(connection: Connection, workspace: Workspace, campaign: str, contact: 
     zone = workspace.settings.timezone
     definition = workspace.campaigns.get(campaign)
     count, latest = store.runs_of(connection, campaign, until=to_epoch(now))
-    segment = definition.segment if definition is not None else latest["definition"]["segment"] if latest else ""
+    segment = (
+        definition.segment if definition is not None else latest["definition"].get("segment", "") if latest else ""
+    )
     found = standing(connection, segment, contact)
     reasons = [_runs(campaign, count, latest, zone)]
     if latest is not None and found is not None:

@@ -56,11 +56,14 @@ def note_news(connection: Connection, status: MemberStatus, rows: Sequence[Mappi
 
 
 def lift(connection: Connection) -> None:
-    """Whoever subscribed after the latest no, at the address that the contact has now, is back."""
+    """Whoever subscribed since the latest no, at the address that the contact has now, is back.
+
+    Within one second, too: the provider keeps one status, and it says subscribed after it said no.
+    """
     connection.execute(
         text(
             "DELETE FROM opt_out WHERE EXISTS (SELECT 1 FROM contact c JOIN audience_member m "
             "ON m.email_key = c.email_key AND m.status = 'subscribed' "
-            "WHERE c.id = opt_out.contact AND m.opted_in_at > opt_out.at)"
+            "WHERE c.id = opt_out.contact AND m.opted_in_at >= opt_out.at)"
         )
     )
