@@ -177,6 +177,10 @@ def test_a_file_without_the_right_to_write(day: BusyDay) -> None:
 # -- in the middle
 
 
+LEASES = 2
+"""held by `daemon --once`"""
+
+
 def finish(world: World) -> None:
     """Whole again: the next cycle does all that was left, and the one after it has nothing to write."""
     world.cycle(TODAY + timedelta(minutes=10))
@@ -194,7 +198,10 @@ def test_a_database_that_refuses_in_the_middle_of_a_day_loses_nothing(day: BusyD
     for at in range(1, sound.writes + 1, 1 if ALL else sound.writes // 3):
         world = day.again()
         with breaking(kind, at):
-            assert_told(world.command("daemon", "--once", now=TODAY), KINDS[kind])
+            result = world.command("daemon", "--once", now=TODAY)
+        # the last writes give leases back after the work: they end by themselves, and nothing is lost
+        if result.code or at <= sound.writes - LEASES:
+            assert_told(result, KINDS[kind])
         finish(world)
 
 
