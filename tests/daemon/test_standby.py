@@ -96,7 +96,8 @@ def test_a_leader_killed_in_the_middle_of_a_send_is_succeeded_without_a_repetiti
 @pytest.mark.parametrize(
     ("database_url", "method", "ending"),
     [
-        ("sqlite", "POST", "/campaigns"),
+        # not on SQLite: who is stopped within a write there holds the file until it is killed
+        pytest.param("postgresql", "POST", "/campaigns", marks=pytest.mark.postgres),
         pytest.param("postgresql", "POST", "/actions/send", marks=pytest.mark.postgres),
     ],
     ids=["in the middle", "while it sends"],
