@@ -70,7 +70,7 @@ def differing_cells(one: Image, other: Image) -> float:
     size = (one.width // BLOCK, min(one.height, other.height) // BLOCK)
     box = (0, 0, size[0] * BLOCK, size[1] * BLOCK)
     cells = [picture.crop(box).resize(size, Image.Resampling.BOX) for picture in (one, other)]
-    apart = ImageChops.difference(*cells).convert("L").tobytes()
+    apart: bytes = ImageChops.difference(*cells).convert("L").tobytes()
     return sum(value > 24 for value in apart) / len(apart)
 
 

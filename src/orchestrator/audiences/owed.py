@@ -22,8 +22,8 @@ from orchestrator.contacts.profile import profile_query
 from orchestrator.contacts.values import exact, shown
 from orchestrator.gateway import BATCH
 from orchestrator.segments.members import STREAMED, fields_named
-from orchestrator.store import audience as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import audience as store, tags
+from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ class _Tags:
         self._names = {bit: name for name, bit in synced.items()}
         self._known: dict[tuple[int, ...], tuple[str, ...]] = {}
         words = sorted({bit // WORD_BITS for bit in self._names})
-        self._words = [(word, store.mask_of(word, self._names)) for word in words]
+        self._words = [(word, tags.mask_of(word, self._names)) for word in words]
 
     @property
     def columns(self) -> str:
@@ -112,7 +112,7 @@ class _Tags:
         lacking = tuple(row[len(row) - len(self._words) :])
         if lacking not in self._known:
             bits = chain.from_iterable(
-                (word * WORD_BITS + bit for bit in store.bits_of(mask))
+                (word * WORD_BITS + bit for bit in tags.bits_of(mask))
                 for (word, _), mask in zip(self._words, lacking, strict=True)
             )
             self._known[lacking] = tuple(self._names[bit] for bit in bits)

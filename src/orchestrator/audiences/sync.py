@@ -19,8 +19,8 @@ from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer
-from orchestrator.store import audience as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import audience as store, moves, tags as tag_store
+from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import SegmentDefinition, Settings
     from orchestrator.gateway import EmailGateway, Member
-    from orchestrator.store.audience import Move
     from orchestrator.store.database import Database
+    from orchestrator.store.moves import Move
 
 PASSES = 3
 """how often the difference is taken anew after calls whose outcome stayed unknown"""
@@ -92,7 +92,7 @@ class Sync:
         self._progress = progress
         self._report = SyncReport()
         with database.read() as connection:
-            bits = store.segment_bits(connection)
+            bits = tag_store.segment_bits(connection)
         self._synced = {name: bits[name][1] for name, segment in segments.items() if segment.sync and name in bits}
         """segment name -> bit of those carried as tags"""
         self._kept = [bits[name][1] for name in kept if name in bits]
@@ -121,7 +121,7 @@ class Sync:
             # a member without consent yet is moved when it has it; until then the new address is not subscribed
             owed = [
                 move
-                for move in store.moves(self._database)
+                for move in moves.moves(self._database)
                 if move.contact not in tried and (move.new_status or move.old_status not in UNDECIDED)
             ]
             free = [move for move in owed if not move.new_status]
@@ -137,19 +137,19 @@ class Sync:
         try:
             self._move_one(move)
         except NotAtProvider:
-            store.record_vanished(self._database, move, int(time.time()))
+            moves.record_vanished(self._database, move, int(time.time()))
         except RejectedByProvider as refused:
             # the new address is a member already, or is none at all: two people from now on
-            store.record_parting(self._database, move)
+            moves.record_parting(self._database, move)
             self._report.rejected.append((move.key, str(refused)))
         except OutcomeUnknown:
             self._report.unknown += 1
 
     def _move_one(self, move: Move) -> None:
         if move.was_left:
-            store.record_parting(self._database, move)
+            moves.record_parting(self._database, move)
         elif not move.new_status and move.old_status in MOVABLE:
-            store.intend_move(self._database, move)
+            moves.intend_move(self._database, move)
             self._gateway.change_address(move.old_email_key, move.email)
             self._moved(move)
         elif move.old_status == store.GONE or (
@@ -162,10 +162,10 @@ class Sync:
         else:
             if move.consent == Consent.OPTED_OUT and move.old_status == MemberStatus.SUBSCRIBED:
                 self._unsubscribe_left_behind(move)
-            store.record_parting(self._database, move)
+            moves.record_parting(self._database, move)
 
     def _moved(self, move: Move) -> None:
-        store.record_move(self._database, move)
+        moves.record_move(self._database, move)
         self._report.moved += 1
 
     def _unsubscribe_left_behind(self, move: Move) -> None:
@@ -245,7 +245,7 @@ class Sync:
             if there not in masks:
                 shown = [bits[tag] for tag in there if tag in bits]
                 words = sorted({bit // WORD_BITS for bit in shown})
-                masks[there] = [(word, store.mask_of(word, shown)) for word in words]
+                masks[there] = [(word, tag_store.mask_of(word, shown)) for word in words]
             rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in masks[there]]
             for name in row.tags:
                 if name.lower() in there:

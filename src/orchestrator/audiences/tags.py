@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from orchestrator.audiences.at_once import at_once
 from orchestrator.errors import NotAtProvider, OutcomeUnknown
 from orchestrator.gateway import BATCH, SegmentAnswer
-from orchestrator.store import audience as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import audience, tags as store
+from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +138,7 @@ class TagSync:
     def _read_status(self, address: str) -> None:
         """A tag was not taken: most often the member opted out a moment ago."""
         member = self._gateway.member(address)
-        store.record_status(
+        audience.record_status(
             self._database, address, member.status if member else None, member.last_changed if member else None
         )
 
@@ -169,7 +169,7 @@ class TagSync:
         """A tag that we never gave to anybody is there: learn which of our contacts carry it."""
         carriers = iter(self._gateway.segment_members(tag))
         while chunk := list(islice(carriers, BATCH)):
-            contacts = store.contacts_of(self._database, chunk)
+            contacts = audience.contacts_of(self._database, chunk)
             self._record(bit, contacts, [])
             if contacts:
                 self._report.unknown += 1  # one more pass takes it from those who are no members

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.eligibility import Candidate, Rules, Verdict, decide
 from orchestrator.clock import to_epoch
-from orchestrator.store import audience, runs as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import runs as store, tags
+from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,11 +36,11 @@ def verdicts(
     rules = Rules(campaign, settings.limits, settings.timezone, now)
     cap = settings.limits.per_contact
     cap_since = to_epoch(now - cap.within) if cap is not None else to_epoch(now)
-    bits = {name: bit for name, (_, bit) in audience.segment_bits(connection).items()}
+    bits = {name: bit for name, (_, bit) in tags.segment_bits(connection).items()}
     contacts = sorted(entries)
     for start in range(0, len(contacts), PAGE):
         page = contacts[start : start + PAGE]
-        masks = audience.masks(connection, page)
+        masks = tags.masks(connection, page)
 
         def is_in(contact: int, segment: str, masks: dict[int, dict[int, int]] = masks) -> bool:
             bit = bits.get(segment)

@@ -10,9 +10,9 @@ from sqlmodel import col
 
 from orchestrator.clock import from_epoch
 from orchestrator.people.holdings import HOLDINGS, NOBODY, parameters
-from orchestrator.store import audience as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import tags
 from orchestrator.store.tables import Account, Contact
+from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def _company(connection: Connection, person: Person) -> dict[str, Any] | None:
 
 def _segments(connection: Connection, rows: Sequence[RowMapping]) -> list[str]:
     masks = {row["word"]: row["mask"] for row in rows}
-    bits = store.segment_bits(connection)
+    bits = tags.segment_bits(connection)
     return sorted(name for name, (_, bit) in bits.items() if masks.get(bit // WORD_BITS, 0) >> bit % WORD_BITS & 1)
 
 

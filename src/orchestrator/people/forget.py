@@ -18,9 +18,9 @@ from orchestrator.campaigns.merge_fields import SLOT_PREFIX
 from orchestrator.errors import GatewayError, NotAtProvider, UsageError, WaitingForPerson
 from orchestrator.gateway import MemberWrite
 from orchestrator.people.erase import erase, mails_on_their_way
-from orchestrator.store import audience as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store import tags as tag_store
 from orchestrator.store.tables import AudienceMember, Send
+from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def _traces(connection: Connection, person: Person) -> _Traces | None:
     address = connection.scalar(member.order_by(col(AudienceMember.email_key)))
     if address is None:
         return None
-    masks = store.masks(connection, [person.contact], "tag_mask").get(person.contact, {})
+    masks = tag_store.masks(connection, [person.contact], "tag_mask").get(person.contact, {})
     tags = [
         name
-        for name, (_, bit) in store.segment_bits(connection).items()
+        for name, (_, bit) in tag_store.segment_bits(connection).items()
         if masks.get(bit // WORD_BITS, 0) >> bit % WORD_BITS & 1
     ]
     written = connection.scalars(select(col(Send.slots)).where(col(Send.contact) == person.contact))

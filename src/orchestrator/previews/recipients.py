@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import text
 
 from orchestrator.store import runs as store
-from orchestrator.store.audience import WORD_BITS
+from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row

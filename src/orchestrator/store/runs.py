@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, select, text, update
 from sqlmodel import Session, col
 
 from orchestrator.store import run_list
-from orchestrator.store.audience import WORD_BITS
 from orchestrator.store.tables import Mailing, Run, Segment, Send, SlotLease
+from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
 
 if TYPE_CHECKING:
