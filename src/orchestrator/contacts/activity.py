@@ -75,7 +75,7 @@ def events(questions: Sequence[EventCount | EventAge], asked: Asked) -> dict[Mea
     for question in questions:
         kinds = frozenset({asked.bind(question.kind)})
         if isinstance(question, EventCount):
-            count = tallies.add(Tally(kinds, asked.moment.window(question.period), "1"))
+            count = tallies.add(Tally(kinds, asked.moment.window(question.period)))
             answers[question] = Answer(f"COALESCE({count}, 0)")
         else:
             at = tallies.add(Tally(kinds, asked.moment.window("total"), "at", "MAX"))
@@ -101,11 +101,11 @@ def mails(questions: Sequence[MailCount | MailAge], asked: Asked) -> dict[Measur
             at = reactions.add(Tally(kind, asked.moment.window("total"), "at", "MAX"))
             answers[question] = Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
         elif question.what == "mails":
-            count = sends.add(Tally(sent, asked.moment.window(question.period), "1"))
+            count = sends.add(Tally(sent, asked.moment.window(question.period)))
             answers[question] = Answer(f"COALESCE({count}, 0)")
         else:
             kind = frozenset({kinds[question.what.removesuffix("s")].value})
-            count = reactions.add(Tally(kind, asked.moment.window(question.period), "1"))
+            count = reactions.add(Tally(kind, asked.moment.window(question.period)))
             answers[question] = Answer(f"COALESCE({count}, 0)")
     for tallies, table in ((sends, "send"), (reactions, "mail_event")):
         if tallies.columns():

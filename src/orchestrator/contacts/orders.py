@@ -47,7 +47,7 @@ def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Ask
         at = tallies.add(Tally(COMPLETED, asked.moment.window("total"), "placed_at", how))
         return Answer(asked.whole(f"({asked.moment.epoch} - {at})", DAY))
     window = asked.moment.window(question.period)
-    count = Tally(COMPLETED, window, "1")
+    count = Tally(COMPLETED, window)
     match question.figure:
         case "orders":
             return Answer(f"COALESCE({tallies.add(count)}, 0)")
@@ -60,7 +60,7 @@ def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Ask
             total = tallies.add(Tally(COMPLETED, window, "total_cents"))
             return Answer(total, f"NULLIF({tallies.add(count)}, 0)", decimals=2)
         case "web_share":
-            web = tallies.add(Tally(COMPLETED, window, "1", also=f"channel = '{OrderChannel.WEB.value}'"))
+            web = tallies.add(Tally(COMPLETED, window, also=f"channel = '{OrderChannel.WEB.value}'"))
             return Answer(web, f"NULLIF({tallies.add(count)}, 0)")
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from orchestrator.contacts.question import Asked, InTable, Moment
-from orchestrator.contacts.scores import figures, tier_of
+from orchestrator.contacts.scores import SUMS, figures, tier_of
 from orchestrator.store.tables import RfmFigure
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Ranking:
         """Tier -> the smallest sum of scores in it, best tier first; 16 where nobody can be in it."""
         starts = {}
         for tier in rfm.tiers:
-            inside = [total for total in range(3, 16) if tier in self._tiers_of(total, rfm)]
+            inside = [total for total in SUMS if tier in self._tiers_of(total, rfm)]
             starts[tier] = min(inside, default=16)
         return starts
 
     def score(self, figure: str, column: str) -> str:
         """The score of a figure as SQL; null where the figure is."""
-        lost = " + ".join(f"CASE WHEN {column} < {cut.value} THEN 1 ELSE 0 END" for cut in self.cuts[figure])
-        return f"(CASE WHEN {column} IS NOT NULL THEN 5 - ({lost}) END)"
+        kept = " ".join(f"WHEN {column} >= {cut.value} THEN {5 - lost}" for lost, cut in enumerate(self.cuts[figure]))
+        return f"(CASE {kept} WHEN {column} IS NOT NULL THEN 1 END)"
 
     def total(self, alias: str, suffix: str = "") -> str:
         """The sum of the three scores as SQL over a row of figures."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from orchestrator.contacts.ranking import Ranking
 
 
+SUMS = range(3, 16)
+"""of three scores"""
+BRONZE = "'bronze'"
+
+
 def figures(asked: Asked) -> str:
     """The figures that are ranked, for each contact (``k``) with an order in the window."""
     moment = asked.moment
@@ -53,7 +58,7 @@ def rfm(questions: Sequence[Rfm], asked: Asked) -> dict[Measure, Answer]:
     """
     if not questions:
         return {}
-    tiers = _ranked(asked) if asked.ranking is None else _kept(asked, asked.ranking)
+    tier = _ranked(asked) if asked.ranking is None else _kept(asked, asked.ranking)
     sql = {
         "recency": Answer("r.recency"),
         "frequency": Answer("r.frequency"),
@@ -61,13 +66,13 @@ def rfm(questions: Sequence[Rfm], asked: Asked) -> dict[Measure, Answer]:
         "score": Answer(
             "CAST(r.recency AS VARCHAR(1)) || CAST(r.frequency AS VARCHAR(1)) || CAST(r.monetary AS VARCHAR(1))"
         ),
-        "tier": Answer(f"CASE WHEN r.k IS NULL THEN NULL {' '.join(tiers)} ELSE 'bronze' END"),
+        "tier": Answer(tier),
     }
     return {question: sql[question.what] for question in questions}
 
 
-def _ranked(asked: Asked) -> list[str]:
-    """Join the scores (r), ranked from the orders; the cases of the tiers."""
+def _ranked(asked: Asked) -> str:
+    """Join the scores (r), ranked from the orders; SQL of the tier."""
     everybody = replace(asked, contacts=None)
     scores = ", ".join(
         f"5 - {asked.whole(f'(5 * (RANK() OVER (ORDER BY {column} DESC) - 1))', 'COUNT(*) OVER ()')} AS {name}"
@@ -85,14 +90,18 @@ def _ranked(asked: Asked) -> list[str]:
     for tier, share in asked.moment.settings.rfm.tiers.items():
         above, of = Decimal(str(share)).as_integer_ratio()
         tiers.append(f"WHEN r.better * {of} < r.n * {above} THEN {asked.bind(tier)}")
-    return tiers
+    return f"CASE WHEN r.k IS NULL THEN NULL {' '.join(tiers)} ELSE {BRONZE} END"
 
 
-def _kept(asked: Asked, ranking: Ranking) -> list[str]:
-    """Join the scores (r), from figures and cuts that are kept; the cases of the tiers."""
+def _kept(asked: Asked, ranking: Ranking) -> str:
+    """Join the scores (r), from figures and cuts that are kept; SQL of the tier."""
     names = (("recency", "latest"), ("frequency", "orders"), ("monetary", "revenue"))
     scores = ", ".join(f"{ranking.score(figure, f'f.{figure}')} AS {name}" for name, figure in names)
     asked.joins.append(f"LEFT JOIN (SELECT f.contact AS k, {scores} FROM rfm_figure f) r ON r.k = c.id")
     starts = ranking.tier_starts(asked.moment.settings.rfm)
-    total = "r.recency + r.frequency + r.monetary"
-    return [f"WHEN {total} >= {start} THEN {asked.bind(tier)}" for tier, start in starts.items()]
+    # sum by sum, so that a row's is computed once
+    tiers = " ".join(
+        f"WHEN {total} THEN {next((asked.bind(tier) for tier, start in starts.items() if total >= start), BRONZE)}"
+        for total in SUMS
+    )
+    return f"CASE r.recency + r.frequency + r.monetary {tiers} END"

@@ -17,8 +17,8 @@ class Tally:
 
     kinds: frozenset[str]
     window: Window
-    take: str
-    """the value of a row: ``1`` counts"""
+    take: str = ""
+    """the value of a row; "" counts rows"""
     how: str = "SUM"
     also: str = ""
 
@@ -62,11 +62,10 @@ class Tallies:
             conditions.insert(0, one_of(self.kind, tally.kinds))
         if tally.also:
             conditions.append(tally.also)
-        value = tally.take
-        if conditions:
-            otherwise = " ELSE 0" if tally.how == "SUM" else ""
-            value = f"CASE WHEN {' AND '.join(conditions)} THEN {value}{otherwise} END"
-        return f"CAST({tally.how}({value}) AS BIGINT)"
+        aggregate = f"{tally.how}({tally.take})" if tally.take else "COUNT(*)"
+        # a row that does not count costs no call of the aggregate
+        filtered = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
+        return f"CAST({aggregate}{filtered} AS BIGINT)"
 
 
 def one_of(column: str, kinds: Iterable[str]) -> str:
