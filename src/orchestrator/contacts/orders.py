@@ -19,12 +19,19 @@ COMPLETED = frozenset({OrderStatus.COMPLETED.value})
 RETURNED = frozenset({OrderStatus.RETURNED.value})
 
 
-def figures(questions: Sequence[OrderFigure | OrderAge], asked: Asked, *, of_account: bool) -> dict[Measure, Answer]:
-    """Figures over the contact's orders, or over all orders of its account (its own, where it has no account)."""
-    if not questions:
+def figures(
+    questions: Sequence[OrderFigure | OrderAge], asked: Asked, *, of_account: bool, ranked: bool = False
+) -> dict[Measure, Answer]:
+    """Figures over the contact's orders, or over all orders of its account (its own, where it has no account).
+
+    ``ranked``: those that RFM ranks, too, apart.
+    """
+    if not questions and not ranked:
         return {}
     tallies = Tallies("ao" if of_account else "o", "status", "placed_at")
     answers: dict[Measure, Answer] = {question: _order_answer(question, tallies, asked) for question in questions}
+    if ranked:
+        asked.ranked = _ranked(tallies, asked)
     read = f"SELECT {{key}} AS k, {tallies.columns()} FROM orders WHERE {tallies.where()}"
     if of_account:
         by_account = f"{read.format(key='account')} AND account IS NOT NULL{asked.only_accounts('account')}"
@@ -62,6 +69,19 @@ def _order_answer(question: OrderFigure | OrderAge, tallies: Tallies, asked: Ask
         case "web_share":
             web = tallies.add(Tally(COMPLETED, window, also=f"channel = '{OrderChannel.WEB.value}'"))
             return Answer(web, f"NULLIF({tallies.add(count)}, 0)")
+
+
+def _ranked(tallies: Tallies, asked: Asked) -> str:
+    """What ``scores.figures`` gives, from the part that the tallies fill."""
+    window = asked.moment.window(asked.moment.settings.rfm.window)
+    orders = tallies.add(Tally(COMPLETED, window))
+    columns = {
+        "latest": tallies.add(Tally(COMPLETED, window, "placed_at", "MAX")),
+        "orders": orders,
+        "revenue": tallies.add(Tally(COMPLETED | RETURNED, window, "total_cents")),
+    }
+    selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    return f"SELECT o.k, {selected} FROM {asked.part('o')} o WHERE {orders} > 0"
 
 
 def bought(question: Bought, asked: Asked) -> Answer:

@@ -64,6 +64,8 @@ class ProfileQuery:
     columns: Mapping[Measure, AnswerColumn]
     parts: tuple[Part, ...] = ()
     """temporary tables to be filled before, with the same parameters"""
+    ranked: str = ""
+    """SQL of the figures that RFM ranks, over the parts"""
 
 
 def profile_query(
@@ -78,7 +80,8 @@ def profile_query(
 ) -> ProfileQuery:
     """The query for these questions as of ``now``; ``contacts`` (ids) narrows it, and what it reads, to a few.
 
-    ``ranking``: kept for ``now``, so that RFM is not ranked from the orders. ``apart``: with parts to be filled before.
+    ``ranking``: kept for ``now``, so that RFM is not ranked from the orders. ``apart``: with parts to be filled before;
+    they are the same with a ranking and without one.
     """
     wanted = tuple(dict.fromkeys(measures))
     chosen = contacts if contacts is None or isinstance(contacts, InTable) else tuple(contacts)
@@ -102,7 +105,7 @@ def profile_query(
     elif chosen is not None:
         where += f" AND c.id IN ({asked.contact_list})"
     sql = f"SELECT {', '.join(selected)} FROM {source} {' '.join(asked.joins)} WHERE {where}"
-    return ProfileQuery(sql, asked.parameters, columns, tuple(asked.parts))
+    return ProfileQuery(sql, asked.parameters, columns, tuple(asked.parts), asked.ranked)
 
 
 def fenced(sql: str, dialect: str) -> str:
@@ -117,7 +120,8 @@ def _answers(wanted: tuple[Measure, ...], asked: Asked) -> dict[Measure, Answer]
     # what reads the same table is asked together
     for of_account in (False, True):
         asked_orders = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
-        answers |= orders.figures(asked_orders, asked, of_account=of_account)
+        ranked = asked.apart and not of_account and any(isinstance(m, Rfm) for m in wanted)
+        answers |= orders.figures(asked_orders, asked, of_account=of_account, ranked=ranked)
     answers |= activity.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
     answers |= activity.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)
     answers |= activity.mails([m for m in wanted if isinstance(m, MailCount | MailAge)], asked)

@@ -80,6 +80,8 @@ class Asked:
     """of RFM, kept for this very moment"""
     apart: bool = False
     """figures go into temporary tables: SQLite, which copies a subquery twice to look rows up in it, is faster so"""
+    ranked: str = ""
+    """set where RFM is asked apart: SQL of the figures that are ranked, over one of the parts"""
     joins: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
@@ -98,9 +100,14 @@ class Asked:
         """Join figures, whose key is called ``k``."""
         source = f"({rows})"
         if self.apart:
-            source = f"profile_{alias}"
+            source = self.part(alias)
             self.parts.append(Part(source, tuple(columns), rows))
         self.joins.append(f"LEFT JOIN {source} {alias} ON {alias}.k = {on}")
+
+    @staticmethod
+    def part(alias: str) -> str:
+        """The temporary table of figures that are joined under this alias."""
+        return f"profile_{alias}"
 
     def only(self, column: str) -> str:
         """A condition that narrows a table of facts to the contacts asked for, or nothing."""

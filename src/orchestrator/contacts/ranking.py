@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from orchestrator.contacts.question import Asked, InTable, Moment
-from orchestrator.contacts.scores import SUMS, figures, tier_of
+from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there, tier_of
+from orchestrator.store.database import by_covering_index
 from orchestrator.store.tables import RfmFigure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 FIGURES = ("latest", "orders", "revenue")
 POINTS = (1, 2, 3, 4)
-MOVED, SHIFTED = "rfm_moved", "rfm_shifted"
+REBUILD = 4
+"""a table in which more than one row in so many differs is written anew"""
+MOVED, SHIFTED, READ = "rfm_moved", "rfm_shifted", "rfm_read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +98,39 @@ class Ranker:
 
     def __init__(self, connection: Connection, settings: Settings, now: datetime) -> None:
         self.connection = connection
-        self.settings = settings
-        self.now = now
+        self._moment = Moment(now, settings)
         self.differs = "IS NOT" if connection.dialect.name == "sqlite" else "IS DISTINCT FROM"
 
-    def build(self) -> Ranking:
-        """From all orders; the slow way, once."""
+    def build(self, ranked: str = "") -> Ranking:
+        """From the figures of all orders; ``ranked``: SQL that gives them, where they were read already."""
+        found = of_those_who_were_there(ranked, self._moment) if ranked else self._figures(None)
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {READ}"))
+        with by_covering_index(self.connection):
+            # not INSERT: PostgreSQL takes several processes for this alone
+            self.connection.execute(text(f"CREATE TEMPORARY TABLE {READ} AS {found}"))
+        # few differ where recomputes went on: they are written, and the rest stays with its indexes
+        gone = f"SELECT f.contact FROM rfm_figure f LEFT JOIN {READ} r ON r.k = f.contact WHERE r.k IS NULL"
+        self.connection.execute(text(f"DELETE FROM rfm_figure WHERE contact IN ({gone})"))
+        differs = " OR ".join(f"f.{figure} {self.differs} r.{figure}" for figure in FIGURES)
+        others = f"FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.k WHERE {differs}"
+        contacts = self._number(f"SELECT COUNT(*) FROM {READ}")
+        if REBUILD * self._number(f"SELECT COUNT(*) {others}") > contacts:
+            self._rebuild()
+        else:
+            self._upsert(f"SELECT r.k, r.latest, r.orders, r.revenue {others}")
+        cuts = self._cuts(contacts)
+        return Ranking(cuts, self._sums(Ranking(cuts, {})))
+
+    def _rebuild(self) -> None:
         table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
         for index in table.indexes:
             index.drop(self.connection, checkfirst=True)
         self.connection.execute(text("DELETE FROM rfm_figure"))
-        if self.connection.dialect.name == "postgresql":
-            # sorting by the covering index beats hashing a million groups
-            self.connection.execute(text("SET LOCAL enable_hashagg = off"))
-        self._insert(f"SELECT f.k, f.latest, f.orders, f.revenue FROM ({self._figures(None)}) f")
+        self._upsert(f"SELECT k, latest, orders, revenue FROM {READ} WHERE true")
         for index in table.indexes:
             index.create(self.connection)
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(text("ANALYZE rfm_figure"))
-        contacts = self._number("SELECT COUNT(*) FROM rfm_figure")
-        cuts = {figure: tuple(self._cuts(figure, contacts)) for figure in FIGURES}
-        return Ranking(cuts, self._sums(Ranking(cuts, {})))
 
     def update(self, old: Ranking, candidates: str) -> Ranking | None:
         """Bring the figures of the contacts in the table ``candidates`` up to date.
@@ -137,11 +152,7 @@ class Ranker:
         self.connection.execute(
             text(f"DELETE FROM rfm_figure WHERE contact IN (SELECT contact FROM {MOVED} WHERE latest1 IS NULL)")
         )
-        self._insert(
-            f"SELECT contact, latest1, orders1, revenue1 FROM {MOVED} WHERE latest1 IS NOT NULL"
-            " ON CONFLICT (contact) DO UPDATE"
-            " SET latest = excluded.latest, orders = excluded.orders, revenue = excluded.revenue"
-        )
+        self._upsert(f"SELECT contact, latest1, orders1, revenue1 FROM {MOVED} WHERE latest1 IS NOT NULL")
         cuts = {
             figure: tuple(
                 self._follow(figure, cut, _place(contacts, point))
@@ -159,7 +170,7 @@ class Ranker:
 
     def drop(self) -> None:
         """Remove the temporary tables."""
-        for table in (MOVED, SHIFTED):
+        for table in (MOVED, SHIFTED, READ):
             self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
 
     def _find_moved(self, candidates: str) -> None:
@@ -227,19 +238,35 @@ class Ranker:
         query = f"SELECT {ranking.total('f')} AS total, COUNT(*) FROM rfm_figure f GROUP BY 1 ORDER BY 1"
         return {total: contacts for total, contacts in self.connection.execute(text(query))}  # noqa: C416 -- typed rows
 
-    def _cuts(self, figure: str, contacts: int) -> Iterator[Cut]:
-        """From the best to the first cut, and from each to the next."""
-        cut = Cut(self._number(f"SELECT MAX({figure}) FROM rfm_figure"), 0)
-        for point in POINTS:
-            cut = self._follow(figure, cut, _place(contacts, point))
-            yield cut
+    def _cuts(self, contacts: int) -> dict[str, tuple[Cut, ...]]:
+        """Of all figures: the values at the places of the points, then how many are better than each."""
+        if not contacts:
+            return {figure: tuple(Cut(0, 0) for _ in POINTS) for figure in FIGURES}
+        places = {_place(contacts, point) + 1 for point in POINTS}
+        listed = ", ".join(str(place) for place in places)
+        at: dict[str, dict[int, int]] = {}
+        for figure in FIGURES:
+            placed = f"SELECT {figure} AS value, ROW_NUMBER() OVER (ORDER BY {figure} DESC) AS place FROM rfm_figure"
+            rows = self.connection.execute(text(f"SELECT place, value FROM ({placed}) p WHERE place IN ({listed})"))
+            at[figure] = {place: value for place, value in rows}  # noqa: C416 -- typed rows
+        values = [(figure, at[figure][_place(contacts, point) + 1]) for figure in FIGURES for point in POINTS]
+        better = ", ".join(f"COUNT(*) FILTER (WHERE {figure} > {value})" for figure, value in values)
+        counts = self.connection.execute(text(f"SELECT {better} FROM rfm_figure")).one()
+        cuts = [(figure, Cut(value, count)) for (figure, value), count in zip(values, counts, strict=True)]
+        return {figure: tuple(cut for of, cut in cuts if of == figure) for figure in FIGURES}
 
     def _figures(self, candidates: str | None) -> str:
         chosen = None if candidates is None else InTable(candidates)
-        return figures(Asked(Moment(self.now, self.settings), self.connection.dialect.name, chosen))
+        return figures(Asked(self._moment, self.connection.dialect.name, chosen))
 
-    def _insert(self, rows: str) -> None:
-        self.connection.execute(text(f"INSERT INTO rfm_figure (contact, latest, orders, revenue) {rows}"))
+    def _upsert(self, rows: str) -> None:
+        """``rows``: SQL that ends with a condition; SQLite would take ON for that of a join."""
+        self.connection.execute(
+            text(
+                f"INSERT INTO rfm_figure (contact, latest, orders, revenue) {rows} ON CONFLICT (contact) DO UPDATE"
+                " SET latest = excluded.latest, orders = excluded.orders, revenue = excluded.revenue"
+            )
+        )
 
     def _make(self, table: str, *columns: str) -> None:
         kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.contacts.measures import Measure, Rfm
-    from orchestrator.contacts.question import Asked
+    from orchestrator.contacts.question import Asked, Moment
     from orchestrator.contacts.ranking import Ranking
 
 
@@ -32,14 +32,19 @@ def figures(asked: Asked) -> str:
     completed = f"o.status = '{OrderStatus.COMPLETED.value}'"
     # joined when they are few: the orders are read from their covering index, in its order
     ordered = (
-        f"SELECT o.contact AS k, MAX(CASE WHEN {completed} THEN o.placed_at END) AS latest,"
-        f" SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) AS orders, CAST(SUM(o.total_cents) AS BIGINT) AS revenue"
+        f"SELECT o.contact AS k, MAX(o.placed_at) FILTER (WHERE {completed}) AS latest,"
+        f" COUNT(*) FILTER (WHERE {completed}) AS orders, CAST(SUM(o.total_cents) AS BIGINT) AS revenue"
         f" FROM orders o WHERE {one_of('o.status', COMPLETED | RETURNED)} AND {when}"
         f" AND o.contact IS NOT NULL{asked.only('o.contact')}"
-        f" GROUP BY o.contact HAVING SUM(CASE WHEN {completed} THEN 1 ELSE 0 END) > 0"
+        f" GROUP BY o.contact HAVING COUNT(*) FILTER (WHERE {completed}) > 0"
     )
+    return of_those_who_were_there(ordered, moment)
+
+
+def of_those_who_were_there(figures: str, moment: Moment) -> str:
+    """Without those of contacts that were created later."""
     return (
-        f"SELECT x.k, x.latest, x.orders, x.revenue FROM ({ordered}) x JOIN contact c ON c.id = x.k"
+        f"SELECT x.k, x.latest, x.orders, x.revenue FROM ({figures}) x JOIN contact c ON c.id = x.k"
         f" WHERE c.created_at IS NULL OR {unsorted('c.created_at')} <= {moment.epoch}"
     )
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.segments.query import WORD, mask_of
+from orchestrator.store.database import by_covering_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.contacts.question import InTable, Part
+    from orchestrator.contacts.question import InTable
     from orchestrator.segments.query import SegmentQuery
 
 TABLE, EXPECTED = "changed_membership", "expected_membership"
@@ -52,12 +53,7 @@ class Difference:
         ``contacts``: those whom the query is about; None: everybody.
         """
         connection = self.connection
-        if connection.dialect.name == "postgresql":
-            # sorting by the covering index beats hashing a million groups
-            connection.execute(text(f"SET LOCAL enable_hashagg = {'off' if contacts is None else 'on'}"))
         connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
-        columns = ", ".join(f"o{word} BIGINT NOT NULL, n{word} BIGINT NOT NULL" for word in self.words)
-        connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact BIGINT NOT NULL, {columns})"))
         conditions = {bits[name]: condition for name, condition in query.conditions.items()}
         kept = _masks(keep)
         selected, joins, differs = [], [], []
@@ -69,28 +65,18 @@ class Difference:
                 new = f"({new} | ({stored} & {kept[word]}))"
             selected.append(f"{stored} AS o{word}, {new} AS n{word}")
             differs.append(f"o{word} <> n{word}")
-        for part in query.parts:
-            self._fill(part, query.parameters)
         inner = f"SELECT p.contact AS contact, {', '.join(selected)} FROM {query.profile} p {' '.join(joins)}"
         fence = "LIMIT -1 OFFSET 0" if connection.dialect.name == "sqlite" else "OFFSET 0"
-        connection.execute(
-            text(
-                f"INSERT INTO {TABLE} SELECT contact, {self._columns()} FROM ({inner} {fence}) computed"
-                f" WHERE {' OR '.join(differs)}"
-            ),
-            dict(query.parameters),
-        )
-        for part in query.parts:
-            connection.execute(text(f"DROP TABLE {part.table}"))
+        with by_covering_index(connection, everybody=contacts is None):
+            # not INSERT: PostgreSQL takes several processes for this alone
+            connection.execute(
+                text(
+                    f"CREATE TEMPORARY TABLE {TABLE} AS SELECT contact, {self._columns()}"
+                    f" FROM ({inner} {fence}) computed WHERE {' OR '.join(differs)}"
+                ),
+                dict(query.parameters),
+            )
         self._take_out_absent(now, contacts)
-
-    def _fill(self, part: Part, parameters: Mapping[str, object]) -> None:
-        """Put figures into a temporary table whose key is the row id."""
-        self.connection.execute(text(f"DROP TABLE IF EXISTS {part.table}"))
-        columns = ", ".join(("k INTEGER PRIMARY KEY", *part.columns))
-        self.connection.execute(text(f"CREATE TEMPORARY TABLE {part.table} ({columns})"))
-        filling = text(f"INSERT INTO {part.table} {part.rows}")
-        self.connection.execute(filling, {name: parameters[name] for name in filling.compile().params})
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""

@@ -24,6 +24,7 @@ from orchestrator.contacts.ranking import Ranker, Ranking
 from orchestrator.segments.candidates import TABLE, Candidates, facts_of
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
+from orchestrator.segments.parts import filled
 from orchestrator.segments.query import segment_query
 from orchestrator.store.tables import RecomputeState
 from orchestrator.store.touched import forget_touched
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegments
+    from orchestrator.segments.query import SegmentQuery
 
 _state = RecomputeState.__table__  # type: ignore[attr-defined] # SQLModel adds it
 
@@ -106,8 +108,7 @@ class Pass:
         if why or scope is Scope.CHECKED:
             if not why:
                 self.difference.set_aside()
-            self._ranking = self._ranker.build() if self._ranks else None
-            self._compute(bits, keep, None)
+            self._compute_everybody(bits, keep)
             if not why:
                 drift = self.difference.compare(bits)
                 why = "it was checked"
@@ -163,8 +164,20 @@ class Pass:
             if low < high:
                 self._candidates.add(f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}")
 
-    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable | None) -> None:
-        query = segment_query(
+    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable) -> None:
+        self.difference.compute(self._query(contacts), bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
+
+    def _compute_everybody(self, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
+        self._ranking = None
+        query = self._query(None)
+        with filled(self.connection, query.parts, query.parameters):
+            if self._ranks:
+                self._ranking = self._ranker.build(query.ranked)
+                query = self._query(None)
+            self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now))
+
+    def _query(self, contacts: InTable | None) -> SegmentQuery:
+        return segment_query(
             self.segments.values(),
             self.settings,
             now=self.now,
@@ -173,7 +186,6 @@ class Pass:
             ranking=self._ranking,
             apart=contacts is None and self.connection.dialect.name == "sqlite",
         )
-        self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
 
     @property
     def _ranks(self) -> bool:

@@ -31,6 +31,8 @@ class SegmentQuery:
     parameters: Mapping[str, object]
     parts: tuple[Part, ...] = ()
     """temporary tables to be filled before, with the same parameters"""
+    ranked: str = ""
+    """SQL of the figures that RFM ranks, over the parts"""
 
 
 def segment_query(
@@ -52,7 +54,11 @@ def segment_query(
     writer = ConditionWriter(dialect, profile.columns, "p")
     conditions = {segment.name: writer.sql(segment.condition) for segment in segments}
     return SegmentQuery(
-        fenced(profile.sql, dialect), conditions, {**profile.parameters, **writer.parameters}, profile.parts
+        fenced(profile.sql, dialect),
+        conditions,
+        {**profile.parameters, **writer.parameters},
+        profile.parts,
+        profile.ranked,
     )
 
 
