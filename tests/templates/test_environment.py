@@ -107,6 +107,30 @@ def test_mails_of_one_run_are_made_of_the_same_templates(library: MakeLibrary, f
     assert "two, longer" in mail(files).preview().html
 
 
+def test_a_constant_amount_is_written_in_the_language_of_each_mail(library: MakeLibrary) -> None:
+    part = "{{ 1234.5 | money }} {{ (0.5 | number) ~ contact.first_name }}"
+    source = page("{% include 'part.html' %}")
+    files = library(mail_html=source, mail_sv_html=source, part_html=part)
+    # what finds unknown names looks at the same texts first
+    files.names_read.unknown_uses({"part.html": part}, {})
+    for language, amount, number in (("en", "€1,234.50", "0.5Anna"), ("sv", "1&nbsp;234,50&nbsp;€", "0,5Anna")):
+        for written in (language, f"{language}-{language.upper()}", language):
+            html = mail(files, language=written).preview().html
+            assert amount in html
+            assert number in html
+
+
+def test_files_are_read_once_while_mails_of_one_run_are_made(library: MakeLibrary, folder: Path) -> None:
+    files = library(
+        mail_html=page("{% include ['blocks.' ~ contact.first_name ~ '.html', 'rest.html'] %}"), rest_html="r"
+    )
+    with files.steady():
+        assert "r" in mail(files).preview().html
+        (folder / "mail.html").unlink()
+        assert files.source_of("mail.html")
+    assert files.source_of("mail.html") == ""
+
+
 def test_a_fault_in_the_subject_names_the_subject(library: MakeLibrary) -> None:
     with pytest.raises(TemplateError, match=r"^subject:1:4: contact\.frist_name does not exist"):
         mail(library(mail_html=page("x")), subject="{{ contact.frist_name }}")

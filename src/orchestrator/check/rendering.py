@@ -81,7 +81,7 @@ def render_readers(library: TemplateLibrary, campaign: CampaignDefinition, peopl
             found = gate.problems(said_of=reader.who)
         except TemplateError as fault:
             found = [_said_of(problem, reader.who) for problem in fault.problems]
-        links = gate.placed_links() | links
+        links |= gate.placed_links(links)
         for problem in found:
             level = problem.level if reader.is_certain else Level.WARNING
             plain = problem.message.removesuffix(f" for {reader.who}")

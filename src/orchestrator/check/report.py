@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.check.documents import Documents
 from orchestrator.definitions.files import CONFIG_FILE
-from orchestrator.definitions.survey import Surveyor
+from orchestrator.definitions.survey import surveyed
 from orchestrator.definitions.toml_source import excerpt_of
 from orchestrator.definitions.values import MailchimpSettings, SegmentDefinition, Settings, Workspace
 from orchestrator.problems import Level
@@ -48,7 +48,7 @@ def check(root: Path, custom: Mapping[str, CustomColumn] | None = None, trial: T
     from orchestrator.check.rendering import Trial  # noqa: PLC0415 -- heavy
 
     trial = trial or Trial()
-    survey = Surveyor(root).survey()
+    survey = surveyed(root)
     files = {folder: _keys(survey.files, folder) for folder in ("segments", "campaigns")}
     segments = {**survey.segment_drafts, **survey.segments}
     campaigns = {**survey.campaign_drafts, **survey.campaigns}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.contacts.measures import CustomColumn
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.problems import Problem
+    from orchestrator.templates.render import TemplateLibrary
 
 _CART = frozenset({"lines", "total", "url"})
 _CART_LINE = frozenset(
@@ -45,6 +46,17 @@ def template_problems(
     ``trial``: templates are rendered, too, as it says.
     """
     library = template_library(workspace)
+    with library.steady():
+        return _problems(workspace, library, custom, documents, trial)
+
+
+def _problems(
+    workspace: Workspace,
+    library: TemplateLibrary,
+    custom: Mapping[str, CustomColumn] | None,
+    documents: Documents,
+    trial: Trial | None,
+) -> list[Problem]:
     problems: list[Problem] = []
     links: dict[str, Problem] = {}
     there = template_names(workspace.root)
@@ -69,7 +81,7 @@ def template_problems(
                 members = render_members(library, campaign, trial.real_readers(workspace, library, campaign))
                 certain = [problem for problem in found if problem.level is Level.ERROR]
                 found += without_repetition(members, certain)
-            for address, problem in rendering.links.items():
+            for address, problem in rendering.links.items() if trial.ask is not None else ():
                 links.setdefault(address, _placed(problem, campaign, documents))
         problems += [_placed(problem, campaign, documents) for problem in found]
     if trial is not None and trial.ask is not None:

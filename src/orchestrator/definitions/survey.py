@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from orchestrator.definitions.campaign import read_campaign
@@ -56,6 +56,11 @@ class _Sorted(NamedTuple, Generic[Kind]):
 
     def of(self, problems: list[Problem]) -> dict[str, Kind]:
         return self.drafts if problems else self.sound
+
+
+def surveyed(root: Path) -> Survey:
+    """The workspace as it is on the disk now; for a command that asks several times. Nothing but content counts."""
+    return _surveyor(root).survey()
 
 
 class Surveyor:
@@ -115,3 +120,8 @@ class Surveyor:
             return _Reading(content, None, None, (document,))
         definition, problems = read(document)
         return _Reading(content, definition, document, tuple(problems))
+
+
+@lru_cache(maxsize=4)
+def _surveyor(root: Path) -> Surveyor:
+    return Surveyor(root)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.definitions.files import CONFIG_FILE
 from orchestrator.definitions.secret import load_secret
-from orchestrator.definitions.survey import Definition, Survey, Surveyor
+from orchestrator.definitions.survey import Definition, Survey, Surveyor, surveyed
 from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings, Workspace
 from orchestrator.errors import DefinitionError, UsageError
 
@@ -37,7 +37,7 @@ def find_workspace(start: Path) -> Path:
 
 def read_workspace(root: Path) -> tuple[Workspace | None, list[Problem]]:
     """What is sound in the workspace, and every problem of its files, sorted. None: config.toml is unusable."""
-    survey = Surveyor(root).survey()
+    survey = surveyed(root)
     problems = sorted(survey.problems)
     if survey.settings is None:
         return None, problems

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.definitions.mail_clients import CLIENTS
@@ -31,6 +32,7 @@ _CSS = re.compile(
     r"""(?<=\bstyle=)(?:"[^"]*"|'[^']*')|(?<=<style)[^>]*>.*?(?=</style)|(?<=<mj-style)[^>]*>.*?(?=</mj-style)""",
     re.DOTALL,
 )
+_MOST_FILES = 256
 _HIDDEN = re.compile(r"\{#.*?#\}|<!--.*?-->|/\*.*?\*/", re.DOTALL)
 _MEDIA = re.compile(r"@(?:media|supports)\b[^{]*\{(?:[^{}]|\{[^{}]*\})*\}", re.DOTALL)
 
@@ -165,17 +167,25 @@ FEATURES = (
 
 def unsupported(sources: Mapping[str, str], clients: Iterable[str]) -> Iterator[tuple[PlaceInFile, str, str]]:
     """Place, message and remedy of each feature in the files that one of ``clients`` does not support, once a file."""
-    wanted = list(clients)
     for file, source in sources.items():
-        markup = _HIDDEN.sub(_blank, source)
-        styles = _only_styles(_MEDIA.sub(_blank, markup))
-        for feature in FEATURES:
-            text = styles if feature.slug.startswith("css-") else markup
-            lacking = [CLIENTS[client] for client in wanted if client in feature.lacking.split()]
-            found = feature.expression.search(text) if lacking else None
-            if found is not None:
-                place = PlaceInFile(file, text.count("\n", 0, found.start()) + 1, found.group())
-                yield place, f"{feature.name} does not work in every app of {' and '.join(lacking)}", feature.remedy
+        for line, word, message, remedy in _unsupported_in(source, tuple(clients)):
+            yield PlaceInFile(file, line, word), message, remedy
+
+
+@lru_cache(_MOST_FILES)
+def _unsupported_in(source: str, clients: tuple[str, ...]) -> tuple[tuple[int, str, str, str], ...]:
+    """Line, word, message and remedy. A layout is a file of every template."""
+    found = []
+    markup = _HIDDEN.sub(_blank, source)
+    styles = _only_styles(_MEDIA.sub(_blank, markup))
+    for feature in FEATURES:
+        text = styles if feature.slug.startswith("css-") else markup
+        lacking = [CLIENTS[client] for client in clients if client in feature.lacking.split()]
+        first = feature.expression.search(text) if lacking else None
+        if first is not None:
+            message = f"{feature.name} does not work in every app of {' and '.join(lacking)}"
+            found.append((text.count("\n", 0, first.start()) + 1, first.group(), message, feature.remedy))
+    return tuple(found)
 
 
 def _only_styles(markup: str) -> str:

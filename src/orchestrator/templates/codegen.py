@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator
 
+from orchestrator.templates.trees import below
+
 if TYPE_CHECKING:
     from jinja2.compiler import Frame
 
@@ -76,7 +78,7 @@ class PieceGenerator(CodeGenerator):
 
     def _refuse_taken_names(self, tree: nodes.Template) -> None:
         taken = RUN_NAMES | CONTACT_NAMES
-        for node in tree.find_all(nodes.Node):
+        for node in below(tree):
             for name in sorted(_given(node) & taken):
                 self._refuse(name, node.lineno)
 
@@ -100,5 +102,4 @@ def _given(node: nodes.Node) -> set[str]:
 
 
 def _same_for_all(node: nodes.Expr) -> bool:
-    own = {node.name} if isinstance(node, nodes.Name) else set()
-    return {name.name for name in node.find_all(nodes.Name)} | own <= _RUN_EXPRESSIONS
+    return all(one.name in _RUN_EXPRESSIONS for one in (node, *below(node)) if isinstance(one, nodes.Name))

@@ -7,10 +7,12 @@ and bold.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 TEXT_CONTRAST = 4.5
 LARGE_TEXT_CONTRAST = 3.0
+_MOST_PAIRS = 256
 _LARGE, _LARGE_BOLD = 24.0, 18.66
 _HEX = re.compile(r"#([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})\b")
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)(?:[\s,/]+([\d.]+)(%?))?\s*\)")
@@ -63,6 +65,7 @@ def painted(written: str, below: Color | None) -> Color | None:
     return Color(*(round(own * opacity + under * (1 - opacity)) for own, under in zip(color, below, strict=True)))
 
 
+@lru_cache(_MOST_PAIRS)
 def contrast(text: Color, background: Color) -> float:
     """From 1 (the same) to 21 (black on white)."""
     lighter, darker = sorted((_luminance(text), _luminance(background)), reverse=True)

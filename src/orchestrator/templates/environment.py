@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, nodes
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from orchestrator.templates import work
+from orchestrator.templates import trees, work
 from orchestrator.templates.codegen import CONTACT_NAMES, ROUNDS, RUN_NAMES, PieceGenerator
 from orchestrator.templates.faults import UnknownName
 from orchestrator.templates.links import utm_filter
@@ -23,14 +23,16 @@ from orchestrator.templates.remedies import UnreadableTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
-    from jinja2 import Environment, Template, nodes
+    from jinja2 import Environment, Template
     from jinja2.runtime import Undefined
 
     from orchestrator.templates.formats import Formats
 
 MARKUP_SUFFIXES = (".mjml", ".html")
 _MOST_TREES = 500
+_OF_A_LANGUAGE = ("money", "number", "date", "datetime")
 
 
 class StrictName(StrictUndefined):
@@ -66,9 +68,12 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     concat = staticmethod(concat)
     intercepted_binops = frozenset({"*", "**", "+", "%"})
 
-    def __init__(self, folder: Path, formats: Formats, undefined: type[Undefined] = StrictName) -> None:
+    def __init__(
+        self, folder: Path, formats: Formats, undefined: type[Undefined] = StrictName, texts: Texts | None = None
+    ) -> None:
+        self.texts = texts or Texts(folder)
         super().__init__(
-            loader=ConfinedLoader(folder),
+            loader=self.texts.loader,
             undefined=undefined,
             autoescape=_is_markup,
             trim_blocks=True,
@@ -76,28 +81,67 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             finalize=finalized,
             auto_reload=True,
         )
-        self.filters |= {
-            "money": formats.money,
-            "number": formats.number,
-            "date": formats.date,
-            "datetime": formats.datetime,
-            "utm": utm_filter,
-            ROUNDS: work.rounds,
-        }
+        written = (formats.money, formats.number, formats.date, formats.datetime)
+        self.filters |= dict(zip(_OF_A_LANGUAGE, written, strict=True))
+        self.filters |= {"utm": utm_filter, ROUNDS: work.rounds}
         self.filters |= {name: work.bounded_filter(name, self.filters[name]) for name in work.BOUNDED_FILTERS}
         self.globals |= {"days": _days, "hours": _hours}
-        self._trees: dict[tuple[str, str | None], nodes.Template] = {}
+        self._language = str(formats.locale)
         # a mail must be the same each time it is rendered
         del self.filters["random"], self.globals["lipsum"]
 
     def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
         """The tree of a template, to be read only; the same text is parsed once."""
-        tree = self._trees.get((source, name))
+        try:
+            return self._tree(source, name, filename)
+        except TemplateSyntaxError:
+            self.handle_exception(source=source)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """What Jinja2 compiles."""
+        return trees.copied(self._tree(source, name, filename))
+
+    def _tree(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        known = self.texts.trees
+        tree = known.get((source, name))
         if tree is None:
-            if len(self._trees) > _MOST_TREES:
-                self._trees.clear()
-            tree = self._trees[(source, name)] = super().parse(source, name, filename)
+            if len(known) > _MOST_TREES:
+                known.clear()
+            tree = known[(source, name)] = super()._parse(source, name, filename)
         return tree
+
+    def compile(
+        self,
+        source: str | nodes.Template,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """The code of a template. All languages share it, unless it holds what only one of them writes like that."""
+        if not isinstance(source, str) or raw or defer_init:
+            return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]  # Jinja2 has overloads
+        known = self.texts.code
+        for language in ("", self._language):
+            if (code := known.get((source, name, filename, language))) is not None:
+                return code
+        code = super().compile(source, name, filename)
+        if len(known) > _MOST_TREES:
+            known.clear()
+        known[source, name, filename, self._language if self._folds_formats(source, name) else ""] = code
+        return code
+
+    def _folds_formats(self, source: str, name: str | None) -> bool:
+        """Whether Jinja2 wrote money or a date while it compiled, such as ``{{ 12.5 | money }}``."""
+        context = nodes.EvalContext(self, name)
+        for written in trees.listed(self.parse(source, name)).of(nodes.Filter):
+            if written.name in _OF_A_LANGUAGE and written.node is not None:
+                try:
+                    written.node.as_const(context)
+                except Exception:  # noqa: BLE001, S112  # what cannot be computed is not computed by Jinja2 either
+                    continue
+                return True
+        return False
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A mapping's own keys come before Python's methods: ``cart.items`` may be a column."""
@@ -131,8 +175,28 @@ class ConfinedLoader(FileSystemLoader):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, encoding="utf-8")
         self._folder = folder
+        self._kept: dict[str, tuple[str, str, Callable[[], bool]]] | None = None
+        self._listing: list[str] | None = None
+
+    def keep(self, *, kept: bool) -> None:
+        """From now on each file is read once, and those that there are listed once; or each time anew."""
+        self._kept, self._listing = {} if kept else None, None
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if self._kept is None:
+            return self._read(environment, template)
+        if template not in self._kept:
+            self._kept[template] = self._read(environment, template)
+        return self._kept[template]
+
+    def list_templates(self) -> list[str]:
+        if self._kept is None:
+            return super().list_templates()
+        if self._listing is None:
+            self._listing = super().list_templates()
+        return self._listing
+
+    def _read(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         try:
             source, path, uptodate = super().get_source(environment, template)
         except UnicodeDecodeError:
@@ -144,6 +208,17 @@ class ConfinedLoader(FileSystemLoader):
         if not Path(path).resolve().is_relative_to(self._folder.resolve()):
             raise TemplateNotFound(template)
         return source, path, uptodate
+
+
+class Texts:
+    """The texts of a folder of templates: read, parsed and compiled once for the environments of all languages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.loader = ConfinedLoader(folder)
+        self.trees: dict[tuple[str, str | None], nodes.Template] = {}
+        """by text and name"""
+        self.code: dict[tuple[str, str | None, str | None, str], CodeType] = {}
+        """by text, name, file, and the language where it makes a difference, else "" """
 
 
 def names_of(obj: Any) -> Iterable[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from jinja2 import Template, TemplateSyntaxError, nodes
 
 from orchestrator.templates.remedies import remedy
 from orchestrator.templates.sources import included, is_chosen
+from orchestrator.templates.trees import children, copied, listed
 from orchestrator.templates.work import counted_work
 
 if TYPE_CHECKING:
@@ -33,24 +35,33 @@ class ExpressionFault(NamedTuple):
 
 def constant_faults(environment: Environment, sources: Mapping[str, str]) -> list[ExpressionFault]:
     """Expressions without names that fail (``1/0``), and filters given what they do not take, also in dead branches."""
-    found: list[ExpressionFault] = []
+    found: set[ExpressionFault] = set()
     for file, tree in _trees(environment, sources):
-        for node in _outermost_constants(tree):
-            error = _evaluation_error(environment, node)
-            if error is not None:
-                found.append(ExpressionFault(file, node.lineno, *remedy(error)))
-        for node in tree.find_all(nodes.Filter):
-            refused = _argument_error(environment.filters.get(node.name), node)
-            if refused is not None:
-                found.append(ExpressionFault(file, node.lineno, *remedy(TypeError(f"{node.name}() {refused}"))))
-    return sorted(set(found))
+        if tree not in _FAULTS:  # a layout is part of every template
+            _FAULTS[tree] = tuple(_faults_of(environment, file, tree))
+        found.update(_FAULTS[tree])
+    return sorted(found)
+
+
+_FAULTS: WeakKeyDictionary[nodes.Template, tuple[ExpressionFault, ...]] = WeakKeyDictionary()
+
+
+def _faults_of(environment: Environment, file: str, tree: nodes.Template) -> Iterator[ExpressionFault]:
+    for node in _outermost_constants(tree)[0]:
+        error = _evaluation_error(environment, node)
+        if error is not None:
+            yield ExpressionFault(file, node.lineno, *remedy(error))
+    for written in listed(tree).of(nodes.Filter):
+        refused = _argument_error(environment.filters.get(written.name), written)
+        if refused is not None:
+            yield ExpressionFault(file, written.lineno, *remedy(TypeError(f"{written.name}() {refused}")))
 
 
 def choices_without_default(environment: Environment, sources: Mapping[str, str]) -> list[ExpressionFault]:
     """Includes whose file depends on the reader, with nothing for a reader who has none."""
     found: list[ExpressionFault] = []
     for file, tree in _trees(environment, sources):
-        for include in tree.find_all(nodes.Include):
+        for include in listed(tree).of(nodes.Include):
             named = included(include)
             if named and is_chosen(named[-1]) and not include.ignore_missing:
                 message = "the included file depends on the reader, and there is none for all others"
@@ -75,11 +86,11 @@ def values_asked(environment: Environment, sources: Mapping[str, str]) -> Asked:
     trees = [tree for _, tree in _trees(environment, sources)]
     tables = _tables(trees)
     for tree in trees:
-        for item in tree.find_all(nodes.Getitem):
+        for item in listed(tree).of(nodes.Getitem):
             for path in _paths(item.arg):
                 looked_up.add(path)
                 asked[path].update(dict.fromkeys(_keys(item.node, tables)))
-        for node in tree.find_all(nodes.Compare):
+        for node in listed(tree).of(nodes.Compare):
             sides = [(node.expr, "in"), *((operand.expr, operand.op) for operand in node.ops)]
             constants = [value for side, operator in sides for value in _constants(side, operator)]
             constants += [key for side, _ in sides for key in _keys(side, tables)]
@@ -97,18 +108,24 @@ def _trees(environment: Environment, sources: Mapping[str, str]) -> Iterator[tup
             continue
 
 
-def _outermost_constants(node: nodes.Node) -> Iterator[nodes.Expr]:
-    for child in node.iter_child_nodes():
+def _outermost_constants(node: nodes.Node) -> tuple[list[nodes.Expr], bool]:
+    """The largest expressions below a node that read no name and call nothing; and whether anything below it does."""
+    found: list[nodes.Expr] = []
+    reads = False
+    for child in children(node):
+        inner, reads_below = _outermost_constants(child)
         # {% filter %} blocks have nothing before the bar
         is_whole = getattr(child, "node", child) is not None
-        if is_whole and isinstance(child, _EXPRESSIONS) and not any(child.find_all((nodes.Name, nodes.Call))):
-            yield child
+        if is_whole and isinstance(child, _EXPRESSIONS) and not reads_below:
+            found.append(child)
         else:
-            yield from _outermost_constants(child)
+            found += inner
+        reads = reads or reads_below or isinstance(child, nodes.Name | nodes.Call)
+    return found, reads
 
 
 def _evaluation_error(environment: Environment, node: nodes.Expr) -> Exception | None:
-    tree = nodes.Template([nodes.Output([node], lineno=node.lineno)], lineno=1)
+    tree = nodes.Template([nodes.Output([copied(node)], lineno=node.lineno)], lineno=1)
     tree.set_environment(environment)
     try:
         template = Template.from_code(environment, environment.compile(tree), {})
@@ -143,7 +160,7 @@ def _tables(trees: Iterable[nodes.Template]) -> dict[str, list[str]]:
     """The keys of ``{% set NAME = {…} %}``; where several files set it, those that all of them have come first."""
     found: dict[str, list[list[str]]] = defaultdict(list)
     for tree in trees:
-        for assigned in tree.find_all(nodes.Assign):
+        for assigned in listed(tree).of(nodes.Assign):
             if isinstance(assigned.target, nodes.Name) and isinstance(assigned.node, nodes.Dict):
                 found[assigned.target.name].append(_texts(pair.key for pair in assigned.node.items))
     return {name: _commonest_first(tables) for name, tables in found.items()}
@@ -162,7 +179,7 @@ def _keys(node: nodes.Node, tables: Mapping[str, list[str]]) -> list[str]:
 
 def _paths(node: nodes.Node) -> list[str]:
     """``account.industry`` where it is the whole of an expression, or filtered, or has a substitute."""
-    found = node if isinstance(node, nodes.Getattr) else next(node.find_all(nodes.Getattr), None)
+    found = node if isinstance(node, nodes.Getattr) else node.find(nodes.Getattr)
     if found is not None and isinstance(found.node, nodes.Name) and found.node.name in _ROOTS:
         return [f"{found.node.name}.{found.attr}"]
     return []

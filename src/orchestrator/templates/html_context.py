@@ -8,6 +8,7 @@ the next chunk needs, so nothing is read twice.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from orchestrator.templates.safe_values import Place
 
@@ -25,35 +26,30 @@ _NAME = re.compile(r"<[A-Za-z][^\s/>\"'=]*(?=[\s/])")
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+(?=\s)))?""")
 _OPEN_ATTRIBUTE = re.compile(r"""[\s/]*([^\s=>"'/]+)\s*=\s*(["'])([^"']*)\Z""")
 
+_MOST_TEXTS = 1024
+"""remembered: a layout stands around every mail of a workspace"""
+
 START = ""
 
 
+@lru_cache(_MOST_TEXTS)
 def advance(state: str, text: str) -> str:
     """The state after ``text``, template text of any length that may begin and end anywhere."""
     source, at = state + text, 0
-    while True:
-        if state.startswith("<!--") or not (name := _not_markup(source, at)):
-            opening = _OPENING.search(source, at)
-            if opening is None:
-                return START
-            at = opening.start()
-            if source.startswith("<!--", at):
-                end = _COMMENT.match(source, at)
-            elif source[at + 1 : at + 2] in {"!", "?"}:
-                end = None if source[at:] in {"<!", "<!-"} else _DECLARATION.match(source, at)
-            else:
-                end = _TAG.match(source, at)
-            if end is None:
-                return source[at:]
-            if _not_markup(source, at):
-                state = START
-                continue
-            at, state = end.end(), START
+    while (opening := _OPENING.search(source, at)) is not None:
+        at = opening.start()
+        if source.startswith("<!--", at):
+            end = _COMMENT.match(source, at)
+        elif source[at + 1 : at + 2] in {"!", "?"}:
+            end = None if source[at:] in {"<!", "<!-"} else _DECLARATION.match(source, at)
         else:
-            closing = re.compile(rf"</{re.escape(name)}\s*>", re.IGNORECASE).search(source, at)
-            if closing is None:
-                return source[at:]
-            at, state = closing.end(), START
+            end = _TAG.match(source, at)
+            if end is not None and (name := _not_markup(end)):
+                end = re.compile(rf"</{re.escape(name)}\s*>", re.IGNORECASE).search(source, at)
+        if end is None:
+            return source[at:]
+        at = end.end()
+    return START
 
 
 def printed(state: str) -> str:
@@ -65,8 +61,8 @@ def place(state: str) -> Place:
     """What a value printed here is."""
     if not state:
         return Place.TEXT
-    name = _not_markup(state, 0)
-    if name:
+    whole = _TAG.match(state)
+    if whole is not None and (name := _not_markup(whole)):
         return Place.ATTRIBUTE if name in _TITLES else Place.CONSTANT
     tag = _NAME.match(state)
     if tag is None:
@@ -90,10 +86,9 @@ def _attribute_place(attribute: str, before: str) -> Place:
     return Place.ATTRIBUTE if attribute in _READ_ATTRIBUTES else Place.CONSTANT
 
 
-def _not_markup(source: str, at: int) -> str:
-    """The name of the element that opens at ``at`` when its content is not markup, else ""."""
-    tag = _TAG.match(source, at)
-    if tag is None or tag.group(1) or tag.group(3).endswith("/"):
+def _not_markup(tag: re.Match[str]) -> str:
+    """The name of the element that a tag opens when its content is not markup, else ""."""
+    if tag.group(1) or tag.group(3).endswith("/"):
         return ""
     name = tag.group(2).lower()
     return name if name in _NOT_MARKUP else ""

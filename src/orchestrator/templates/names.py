@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
 from orchestrator.templates.codegen import CONTACT_NAMES, RUN_NAMES
 from orchestrator.templates.environment import nearest
+from orchestrator.templates.trees import copied, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set as AbstractSet
@@ -92,28 +93,26 @@ class NameReader:
 
 
 def _text(tree: nodes.Template) -> _Text:
-    every: dict[type[nodes.Node], list[Any]] = {}
-    for node in tree.find_all(nodes.Node):
-        every.setdefault(type(node), []).append(node)
-    names = every.get(nodes.Name, [])
+    every = listed(tree)
+    names = every.of(nodes.Name)
     made = {name.name for name in names if name.ctx != "load"}
-    made |= {macro.name for macro in every.get(nodes.Macro, ())}
-    made |= {imported.target for imported in every.get(nodes.Import, ())}
-    for source in every.get(nodes.FromImport, ()):
+    made |= {macro.name for macro in every.of(nodes.Macro)}
+    made |= {imported.target for imported in every.of(nodes.Import)}
+    for source in every.of(nodes.FromImport):
         made |= {entry[1] if isinstance(entry, tuple) else entry for entry in source.names}
-    asked = [test.node for test in every.get(nodes.Test, ()) if test.name in {"defined", "undefined"}]
-    asked += [one.node for one in every.get(nodes.Filter, ()) if one.name in {"default", "d"} and one.node]
-    targets = [(loop.target, loop.iter) for loop in every.get(nodes.For, ())]
-    targets += [(assigned.target, assigned.node) for assigned in every.get(nodes.Assign, ())]
+    asked = [test.node for test in every.of(nodes.Test) if test.name in {"defined", "undefined"}]
+    asked += [one.node for one in every.of(nodes.Filter) if one.name in {"default", "d"} and one.node]
+    targets = [(loop.target, loop.iter) for loop in every.of(nodes.For)]
+    targets += [(assigned.target, assigned.node) for assigned in every.of(nodes.Assign)]
     try:
-        undeclared = frozenset(meta.find_undeclared_variables(tree))
+        undeclared = frozenset(meta.find_undeclared_variables(copied(tree)))
     except TemplateSyntaxError:  # an unknown filter; it is reported as such
         undeclared = frozenset()
     return _Text(
         made=frozenset(made),
         undeclared=undeclared,
         names=tuple(name for name in names if name.ctx == "load"),
-        attributes=(*every.get(nodes.Getattr, ()), *every.get(nodes.Getitem, ())),
+        attributes=(*every.of(nodes.Getattr), *every.of(nodes.Getitem)),
         parameters=frozenset(name.name for name in names if name.ctx == "param"),
         targets=tuple(targets),
         optional=frozenset(id(node) for node in asked),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.templates.colors import BLACK, WHITE, Color, color_of, painted
 from orchestrator.templates.document import filled
+from orchestrator.templates.tag_reader import Attributes, TagReader
 
 if TYPE_CHECKING:
     from orchestrator.templates.document import Parts
@@ -26,6 +27,8 @@ _ENDED_BY_SIBLING = {"p", "li", "td", "th", "tr"}
 _SIZES = {"h1": 32.0, "h2": 24.0, "h3": 18.72, "h5": 13.28, "h6": 10.72, "small": 13.0}
 _BOLD = {"b", "strong", "h1", "h2", "h3", "h4", "h5", "h6", "th"}
 _LINK_BLUE = Color(0, 0, 238)
+_NOTED = {"a", "area", "img"}
+_MOST_STYLES = 4096
 _LEGIBLE = 2.0
 """px; smaller text is there to be hidden"""
 
@@ -84,6 +87,8 @@ def marked(parts: Parts) -> str:
 
 def unmarked(text: str) -> Parts:
     """The parts of a text that ``marked`` made."""
+    if "\ue000" not in text:
+        return (text,) if text else ()
     found = _MARK.split(text)
     return tuple(int(part) if index % 2 else part for index, part in enumerate(found) if index % 2 or part)
 
@@ -91,8 +96,7 @@ def unmarked(text: str) -> Parts:
 def read_page(html: str) -> Page:
     """``html``: a page with marks, its style sheets in its style attributes."""
     reader = _Reader()
-    reader.feed(html)
-    reader.close()
+    reader.read(html)
     return reader.page
 
 
@@ -106,75 +110,78 @@ class _Style:
     size: float = 16.0
     bold: bool = False
     hidden: bool = False
-    block: int = 0
 
 
-class _Reader(HTMLParser):
+class _Reader(TagReader):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self.page = Page()
-        self._open = [_Style()]
+        self._open = [(_Style(), 0)]
+        """the elements around, with their blocks"""
         self._blocks = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _ENDED_BY_SIBLING and self._open[-1].tag == tag:
+    def opened(self, tag: str, attributes: Attributes) -> None:
+        if tag in _ENDED_BY_SIBLING and self._open[-1][0].tag == tag:
             self._open.pop()
-        values = {name: value or "" for name, value in attrs}
+        above, block = self._open[-1]
+        if tag in _BLOCKS:
+            self._blocks += 1
+            block = self._blocks
         if tag == "html":
-            self.page.language = values.get("lang", "")
-        style = self._styled(tag, values)
-        if not style.hidden:
-            self._note(tag, values, style)
+            self.page.language = dict(attributes).get("lang", "")
+        style = _styled(above, tag, attributes)
+        if not style.hidden and tag in _NOTED:
+            self._note(tag, dict(attributes), block)
         if tag not in _VOID:
-            self._open.append(style)
+            self._open.append((style, block))
 
     def handle_endtag(self, tag: str) -> None:
-        if any(style.tag == tag for style in self._open):
-            while self._open.pop().tag != tag:
+        if any(style.tag == tag for style, _ in self._open):
+            while self._open.pop()[0].tag != tag:
                 pass
 
     def handle_data(self, data: str) -> None:
-        style = self._open[-1]
+        style, block = self._open[-1]
         if style.hidden or style.size < _LEGIBLE or not data.strip(" \t\r\n\u00a0\u200c\u034f"):
             return
         if "*|" in data:
-            self.page.footers.add(style.block)
-        words = Words(unmarked(data), style.color, style.background, style.size, style.bold, style.block)
+            self.page.footers.add(block)
+        words = Words(unmarked(data), style.color, style.background, style.size, style.bold, block)
         self.page.words.append(words)
 
-    def _note(self, tag: str, values: dict[str, str], style: _Style) -> None:
+    def _note(self, tag: str, values: dict[str, str], block: int) -> None:
         if tag in {"a", "area"} and "href" in values:
             self.page.links.append(Link(unmarked(values["href"].strip())))
             if "*|" in values["href"]:
-                self.page.footers.add(style.block)
+                self.page.footers.add(block)
         elif tag == "img":
             has_width = "width" in values or re.search(r"(?<![\w-])width\s*:", values.get("style", "")) is not None
             self.page.images.append(Image(unmarked(values.get("src", "").strip()), "alt" in values, has_width))
 
-    def _styled(self, tag: str, values: dict[str, str]) -> _Style:
-        above = self._open[-1]
-        written = {name.lower(): value.strip().lower() for name, value in _DECLARATION.findall(values.get("style", ""))}
-        if tag in _BLOCKS:
-            self._blocks += 1
-        style = replace(
-            above,
-            tag=tag,
-            size=_size(written.get("font-size", ""), above.size, _SIZES.get(tag, above.size)),
-            bold=_bold(written.get("font-weight", ""), tag, above=above.bold),
-            hidden=above.hidden or tag in _SILENT or "hidden" in values or _hides(written),
-            block=self._blocks if tag in _BLOCKS else above.block,
-        )
-        background = written.get("background-color") or written.get("background") or values.get("bgcolor", "")
-        color = written.get("color") or (values.get("color", "") if tag == "font" else "")
-        if tag == "a" and "href" in values:
-            style = replace(style, color=_LINK_BLUE)
-        if background:
-            style = replace(style, background=painted(background.lower(), above.background))
-        if "background-image" in written or values.get("background"):
-            style = replace(style, background=None)
-        if color and color != "inherit":
-            style = replace(style, color=color_of(color))
-        return style if color != "inherit" else replace(style, color=above.color)
+
+@lru_cache(_MOST_STYLES)
+def _styled(above: _Style, tag: str, attributes: Attributes) -> _Style:
+    """What an element hands down; the same few are in every row of a mail, and in every mail of a campaign."""
+    values = dict(attributes)
+    written = {name.lower(): value.strip().lower() for name, value in _DECLARATION.findall(values.get("style", ""))}
+    style = replace(
+        above,
+        tag=tag,
+        size=_size(written.get("font-size", ""), above.size, _SIZES.get(tag, above.size)),
+        bold=_bold(written.get("font-weight", ""), tag, above=above.bold),
+        hidden=above.hidden or tag in _SILENT or "hidden" in values or _hides(written),
+    )
+    background = written.get("background-color") or written.get("background") or values.get("bgcolor", "")
+    color = written.get("color") or (values.get("color", "") if tag == "font" else "")
+    if tag == "a" and "href" in values:
+        style = replace(style, color=_LINK_BLUE)
+    if background:
+        style = replace(style, background=painted(background.lower(), above.background))
+    if "background-image" in written or values.get("background"):
+        style = replace(style, background=None)
+    if color and color != "inherit":
+        style = replace(style, color=color_of(color))
+    return style if color != "inherit" else replace(style, color=above.color)
 
 
 def _hides(written: dict[str, str]) -> bool:

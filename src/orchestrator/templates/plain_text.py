@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+
+from orchestrator.templates.tag_reader import Attributes, TagReader
 
 _BLOCKS = {
     "address",
@@ -42,14 +43,13 @@ _ASCII_SPACE = re.compile(r"[ \t\r\n\f]+")
 def text_of(html: str) -> str:
     """``html`` as text: ``link (address)``, ``- `` for list entries, underlined headings, images by their alt text."""
     parser = _TextParser()
-    parser.feed(html)
-    parser.close()
+    parser.read(html)
     return parser.text()
 
 
-class _TextParser(HTMLParser):
+class _TextParser(TagReader):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self._lines: list[str] = []
         self._line = ""
         self._skipped: list[str] = []
@@ -60,8 +60,8 @@ class _TextParser(HTMLParser):
         self._break()
         return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip("\n ") + "\n"
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
+    def opened(self, tag: str, attributes: Attributes) -> None:
+        values = dict(attributes)
         if self._skipped or tag in _SKIPPED or _HIDDEN.search(values.get("style", "")):
             if tag not in _VOID:
                 self._skipped.append(tag)

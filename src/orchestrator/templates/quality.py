@@ -23,7 +23,7 @@ from orchestrator.templates.places import PlaceInFile, Places
 from orchestrator.templates.tags import TAG, UNRENDERED, unknown_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from orchestrator.templates.document import Document, Parts
     from orchestrator.templates.mail import Rendered, Skeleton
@@ -125,9 +125,10 @@ class Gate:
         found = [self._problem(*one, name_of or {}, said_of) for one in self.findings()]
         return sorted(set(found))
 
-    def placed_links(self) -> dict[str, Problem]:
-        """Each address that is the same for all, and its place as a problem without words."""
-        return {address: self._problem(found, 0, "", {}, "") for address, found in self.fixed_links.items()}
+    def placed_links(self, known: Collection[str] = ()) -> dict[str, Problem]:
+        """Each address that is the same for all, besides ``known``, and its place as a problem without words."""
+        new = ((address, found) for address, found in self.fixed_links.items() if address not in known)
+        return {address: self._problem(found, 0, "", {}, "") for address, found in new}
 
     def _problem(
         self, finding: Finding, recipients: int, example: str, name_of: Mapping[str, str], said_of: str | None

@@ -17,7 +17,7 @@ from jinja2 import Template
 
 from orchestrator.templates.checks import check_template
 from orchestrator.templates.document import CompileFailed, Document, compile_document
-from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironment
+from orchestrator.templates.environment import MARKUP_SUFFIXES, TemplateEnvironment, Texts
 from orchestrator.templates.faults import TemplateError, at_line, located
 from orchestrator.templates.formats import Formats, locale_of
 from orchestrator.templates.links import ACTIVE, Utm
@@ -73,6 +73,7 @@ class TemplateLibrary:
         self.folder = folder
         self.files = TemplateFolder(folder, settings.locale)
         self.settings = settings
+        self._texts = Texts(folder)
         self._environments: dict[str, TemplateEnvironment] = {}
         self._readers: dict[int, tuple[Template, OutlineReader]] = {}
         self._lines: dict[tuple[str, str, str], Template] = {}
@@ -152,7 +153,8 @@ class TemplateLibrary:
         if known is None:
             locale = locale_of(language) or locale_of(self.settings.locale) or Locale("en")
             formats = Formats(locale, self.settings.currency, self.settings.timezone)
-            known = self._environments.setdefault(language, TemplateEnvironment(self.folder, formats))
+            environment = TemplateEnvironment(self.folder, formats, texts=self._texts)
+            known = self._environments.setdefault(language, environment)
             known.auto_reload = self._steady is None
         return known
 
@@ -179,6 +181,7 @@ class TemplateLibrary:
     def steady(self) -> Iterator[None]:
         """Inside, changes of files are not looked for: all mails of a run are made of the same templates."""
         self._steady = {}
+        self._texts.loader.keep(kept=True)
         try:
             for environment in self._environments.values():
                 # what changed before counts
@@ -188,6 +191,7 @@ class TemplateLibrary:
             yield
         finally:
             self._steady = None
+            self._texts.loader.keep(kept=False)
             for environment in self._environments.values():
                 environment.auto_reload = True
 

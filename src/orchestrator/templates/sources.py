@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 
 from jinja2 import Environment, TemplateError as JinjaError, meta, nodes
 
+from orchestrator.templates.trees import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -77,7 +79,7 @@ def _named_by(environment: Environment, name: str, source: str) -> _Named:
 
 
 def _chosen(tree: nodes.Template) -> Iterator[tuple[str, str]]:
-    for include in tree.find_all(nodes.Include):
+    for include in listed(tree).of(nodes.Include):
         for node in filter(is_chosen, included(include)):
             parts = node.nodes if isinstance(node, nodes.Concat) else [*_added(node)]
             first, last = (str(part.value) if isinstance(part, nodes.Const) else "" for part in (parts[0], parts[-1]))
