@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from jinja2 import meta
 from tests.templates.conftest import context, mail, page
 
 from orchestrator.templates.faults import TemplateError
@@ -118,6 +119,23 @@ def test_a_constant_amount_is_written_in_the_language_of_each_mail(library: Make
             html = mail(files, language=written).preview().html
             assert amount in html
             assert number in html
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ a }}{% set b = c %}{{ b }}{% for d in e if f %}{{ loop.index }}{{ d.g }}{% else %}{{ d }}{% endfor %}",
+        "{% macro m(x, y=z) %}{{ x }}{{ w }}{% endmacro %}{% call m(1) %}{{ v }}{% endcall %}",
+        "{% if p %}{% set q = 1 %}{% endif %}{{ q }}{% filter upper %}{{ t }}{% endfilter %}",
+        "{% block k %}{{ super() }}{{ self.k() }}{{ l }}{% endblock %}{% import n as o %}{{ o.x(days(3)) }}",
+    ],
+)
+def test_what_a_compiled_text_reads_is_what_jinja_says(library: MakeLibrary, source: str) -> None:
+    environment = library().environment("en")
+    uncompiled = set(environment.undeclared(source, "x.html"))
+    assert uncompiled == meta.find_undeclared_variables(environment.parse(source))
+    environment.compile(source, "x.html", "x.html")
+    assert environment.undeclared(source, "x.html") == uncompiled
 
 
 def test_files_are_read_once_while_mails_of_one_run_are_made(library: MakeLibrary, folder: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.library import campaign_lines, template_library
 from orchestrator.check.fields import CUSTOM
-from orchestrator.check.links import faulty_links
 from orchestrator.check.rendering import Trial, render_members, render_samples, without_repetition
 from orchestrator.definitions.files import template_names
 from orchestrator.problems import Level
@@ -60,12 +59,13 @@ def _problems(
     problems: list[Problem] = []
     links: dict[str, Problem] = {}
     there = template_names(workspace.root)
+    contact, account = _Names("", contact_columns(), custom), _Names("account_", account_columns(), custom)
     for campaign in workspace.campaigns.values():
         if campaign.template not in there:
             continue
         known: dict[str, AbstractSet[str]] = {
-            "contact": _Names("", contact_columns(), custom),
-            "account": _Names("account_", account_columns(), custom),
+            "contact": contact,
+            "account": account,
             "cart": _CART,
             "cart.lines": _CART_LINE,
             "orders": _ORDER,
@@ -90,6 +90,8 @@ def _problems(
 
 
 def _links_that_fail(links: Mapping[str, Problem], ask: Callable[[str], int]) -> Iterator[Problem]:
+    from orchestrator.check.links import faulty_links  # noqa: PLC0415 -- only where the network is asked
+
     for address, (level, message, hint) in faulty_links(links, ask).items():
         yield replace(links[address], level=level, message=message, hint=hint)
 

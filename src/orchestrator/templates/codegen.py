@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 
 from orchestrator.templates.trees import below
 
@@ -25,7 +26,17 @@ _RUN_EXPRESSIONS = RUN_NAMES | {"days", "hours"}
 
 
 class PieceGenerator(CodeGenerator):
-    """Jinja2 3.1's code generator; only what surrounds an output differs."""
+    """Jinja2 3.1's code generator; only what surrounds an output differs. Afterwards it knows what a template reads."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.undeclared: set[str] = set()
+        """names that are looked for in the context, as by ``jinja2.meta.find_undeclared_variables``"""
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        asked = {name for action, name in frame.symbols.loads.values() if action == VAR_LOAD_RESOLVE and name}
+        self.undeclared |= asked - self.environment.globals.keys()
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802  # Jinja2's name
         self._refuse_taken_names(node)

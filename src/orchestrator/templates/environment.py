@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.templates.formats import Formats
 
 MARKUP_SUFFIXES = (".mjml", ".html")
-_MOST_TREES = 500
+_MOST_TEXTS = 500
 _OF_A_LANGUAGE = ("money", "number", "date", "datetime")
 
 
@@ -92,22 +93,12 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
     def parse(self, source: str, name: str | None = None, filename: str | None = None) -> nodes.Template:
         """The tree of a template, to be read only; the same text is parsed once."""
-        try:
-            return self._tree(source, name, filename)
-        except TemplateSyntaxError:
-            self.handle_exception(source=source)
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        """What Jinja2 compiles."""
-        return trees.copied(self._tree(source, name, filename))
-
-    def _tree(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         known = self.texts.trees
         tree = known.get((source, name))
         if tree is None:
-            if len(known) > _MOST_TREES:
+            if len(known) > _MOST_TEXTS:
                 known.clear()
-            tree = known[(source, name)] = super()._parse(source, name, filename)
+            tree = known[source, name] = super().parse(source, name, filename)
         return tree
 
     def compile(
@@ -125,11 +116,28 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         for language in ("", self._language):
             if (code := known.get((source, name, filename, language))) is not None:
                 return code
-        code = super().compile(source, name, filename)
-        if len(known) > _MOST_TREES:
+        tree = self.parse(source, name, filename)
+        written = StringIO()
+        generator = PieceGenerator(self, name, filename, written, optimized=self.optimized)
+        try:
+            # constants are folded in place
+            generator.visit(trees.copied(tree))
+            code = self._compile(written.getvalue(), filename or "<template>")
+        except TemplateSyntaxError:
+            self.handle_exception(source=source)
+        if len(known) > _MOST_TEXTS:
             known.clear()
+            self.texts.undeclared.clear()
         known[source, name, filename, self._language if self._folds_formats(source, name) else ""] = code
+        self.texts.undeclared[source, name] = frozenset(generator.undeclared)
         return code
+
+    def undeclared(self, source: str, name: str) -> AbstractSet[str]:
+        """The names that a text reads and does not make. Raises TemplateSyntaxError."""
+        known = self.texts.undeclared.get((source, name))
+        if known is None:
+            known = meta.find_undeclared_variables(trees.copied(self.parse(source, name)))
+        return known
 
     def _folds_formats(self, source: str, name: str | None) -> bool:
         """Whether Jinja2 wrote money or a date while it compiled, such as ``{{ 12.5 | money }}``."""
@@ -219,6 +227,8 @@ class Texts:
         """by text and name"""
         self.code: dict[tuple[str, str | None, str | None, str], CodeType] = {}
         """by text, name, file, and the language where it makes a difference, else "" """
+        self.undeclared: dict[tuple[str, str | None], AbstractSet[str]] = {}
+        """names that a text reads and does not make, by text and name; known once it is compiled"""
 
 
 def names_of(obj: Any) -> Iterable[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, nodes
 
 from orchestrator.templates.codegen import CONTACT_NAMES, RUN_NAMES
 from orchestrator.templates.environment import nearest
-from orchestrator.templates.trees import copied, listed
+from orchestrator.templates.trees import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set as AbstractSet
 
-    from jinja2 import Environment
+    from orchestrator.templates.environment import TemplateEnvironment
 
 # filters that hand on a list, or its elements, with the same names
 _SAME_ELEMENTS = {"batch", "default", "d", "first", "last", "list", "reject", "rejectattr", "reverse", "select"}
@@ -40,7 +40,7 @@ class _Text:
 
     made: frozenset[str]
     """what it assigns, imports, defines or takes as a parameter"""
-    undeclared: frozenset[str]
+    undeclared: AbstractSet[str]
     """what it reads and does not make"""
     names: tuple[nodes.Name, ...]
     """every place where a name is read"""
@@ -55,7 +55,7 @@ class _Text:
 class NameReader:
     """Finds names that do not exist. One reader per environment; each text is read once."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: TemplateEnvironment) -> None:
         self._environment = environment
         self._texts: dict[tuple[str, str], _Text | None] = {}
 
@@ -78,7 +78,7 @@ class NameReader:
         """None: it does not parse, which is a problem of its own."""
         if (file, source) not in self._texts:
             try:
-                self._texts[(file, source)] = _text(self._environment.parse(source, file))
+                self._texts[(file, source)] = _text(self._environment, file, source)
             except TemplateSyntaxError:
                 self._texts[(file, source)] = None
         return self._texts[(file, source)]
@@ -92,22 +92,23 @@ class NameReader:
         ]
 
 
-def _text(tree: nodes.Template) -> _Text:
-    every = listed(tree)
+def _text(environment: TemplateEnvironment, file: str, source: str) -> _Text:
+    """Raises TemplateSyntaxError."""
+    every = listed(environment.parse(source, file))
     names = every.of(nodes.Name)
     made = {name.name for name in names if name.ctx != "load"}
     made |= {macro.name for macro in every.of(nodes.Macro)}
     made |= {imported.target for imported in every.of(nodes.Import)}
-    for source in every.of(nodes.FromImport):
-        made |= {entry[1] if isinstance(entry, tuple) else entry for entry in source.names}
+    for imports in every.of(nodes.FromImport):
+        made |= {entry[1] if isinstance(entry, tuple) else entry for entry in imports.names}
     asked = [test.node for test in every.of(nodes.Test) if test.name in {"defined", "undefined"}]
     asked += [one.node for one in every.of(nodes.Filter) if one.name in {"default", "d"} and one.node]
     targets = [(loop.target, loop.iter) for loop in every.of(nodes.For)]
     targets += [(assigned.target, assigned.node) for assigned in every.of(nodes.Assign)]
     try:
-        undeclared = frozenset(meta.find_undeclared_variables(copied(tree)))
+        undeclared = environment.undeclared(source, file)
     except TemplateSyntaxError:  # an unknown filter; it is reported as such
-        undeclared = frozenset()
+        undeclared = set[str]()
     return _Text(
         made=frozenset(made),
         undeclared=undeclared,
