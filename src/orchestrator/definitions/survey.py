@@ -74,11 +74,13 @@ class Surveyor:
         """The workspace as it is on the disk now."""
         segment_files, problems = definition_files(self.root, "segments")
         campaign_files, more = definition_files(self.root, "campaigns")
-        readings = {CONFIG_FILE: self._reading(self.root / CONFIG_FILE, partial(read_settings, root=self.root))}
-        for name, path in segment_files.items():
-            readings[f"segments/{path.name}"] = self._reading(path, partial(read_segment, name=name))
-        for name, path in campaign_files.items():
-            readings[f"campaigns/{path.name}"] = self._reading(path, partial(read_campaign, name=name))
+        readings = {CONFIG_FILE: self._reading(CONFIG_FILE, partial(read_settings, root=self.root))}
+        for name in segment_files:
+            file = f"segments/{name}.toml"
+            readings[file] = self._reading(file, partial(read_segment, name=name))
+        for name in campaign_files:
+            file = f"campaigns/{name}.toml"
+            readings[file] = self._reading(file, partial(read_campaign, name=name))
         self._readings = readings
         templates = template_names(self.root)
         problems += more
@@ -107,9 +109,8 @@ class Surveyor:
             frozenset(readings),
         )
 
-    def _reading(self, path: Path, read: Callable[[Document], tuple[Definition | None, list[Problem]]]) -> _Reading:
-        file = path.relative_to(self.root).as_posix()
-        content = read_bytes(path, file)
+    def _reading(self, file: str, read: Callable[[Document], tuple[Definition | None, list[Problem]]]) -> _Reading:
+        content = read_bytes(self.root / file, file)
         if isinstance(content, Problem):
             return _Reading(b"", None, None, (content,))
         known = self._readings.get(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -56,9 +57,10 @@ class Document:
 def read_bytes(path: FilePath, file: str) -> bytes | Problem:
     """The content of the file, or why it cannot be had."""
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             return Problem(file, 1, 1, "this is a folder, not a file", "Rename or remove it.")
-        if path.exists() and not path.is_file():  # opening a pipe waits for who writes into it, perhaps for ever
+        if not stat.S_ISREG(mode):  # opening a pipe waits for who writes into it, perhaps for ever
             return Problem(file, 1, 1, "this is a pipe or a device, not a file", "Rename or remove it.")
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)

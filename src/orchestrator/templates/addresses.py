@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 _TAG = re.compile(r"\*\|[^|*]+\|\*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST = re.compile(r"//(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)")
+_MOST_HOSTS = 1024
 _WITHOUT_HOST = {"mailto", "tel", "sms"}
 _OF_IMAGES = {"cid", "data"}
 _PRIVATE_ENDINGS = ("localhost", ".local", ".localdomain", ".lan", ".internal", ".intranet", ".home.arpa")
@@ -53,6 +55,7 @@ def _host_fault(host: str, what: str, address: str) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(_MOST_HOSTS)
 def is_private(host: str) -> bool:
     """Whether a host is this machine, or one of an inner network."""
     try:

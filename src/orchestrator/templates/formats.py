@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from babel import Locale, UnknownLocaleError
@@ -29,7 +30,7 @@ class Formats:
         if value is None:
             return ""
         code = (currency or self.currency).upper()
-        if not is_currency(code):
+        if not _is_currency(code):
             raise FilterArgumentError(f'money: "{code}" is not a currency')
         return str(format_currency(_number(value, "money"), code, locale=self.locale))
 
@@ -73,6 +74,10 @@ def locale_of(language: str) -> Locale | None:
         except (UnknownLocaleError, ValueError):
             continue
     return None
+
+
+# Babel makes a set of all currencies for each question
+_is_currency = lru_cache(256)(is_currency)
 
 
 def _number(value: Any, name: str) -> Decimal:

@@ -136,7 +136,9 @@ class _Reader(TagReader):
             self._open.append((style, block))
 
     def handle_endtag(self, tag: str) -> None:
-        if any(style.tag == tag for style, _ in self._open):
+        if self._open[-1][0].tag == tag:
+            self._open.pop()
+        elif any(style.tag == tag for style, _ in self._open):
             while self._open.pop()[0].tag != tag:
                 pass
 
