@@ -308,7 +308,7 @@ def _with_waiting_mails(engine: Engine, now: datetime) -> list[tuple[CampaignDef
             run
             for run in store.open_runs(connection)
             if run.cancelled_by is None and run.state != RunState.WAITING_APPROVAL
-            if any(moment <= to_epoch(now) for _, _, moment in store.deferred_sends(connection, run.id or 0))
+            if (opens := store.next_open(connection, run.id or 0)) is not None and opens <= to_epoch(now)
         ]
     campaigns = engine.workspace.campaigns
     found = [(campaigns[run.campaign], run) for run in runs if run.campaign in campaigns]

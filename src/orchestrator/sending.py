@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.campaigns import judge
 from orchestrator.campaigns.cleanup import clean_up
 from orchestrator.campaigns.due import by_hand
-from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.run import recipients_of
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
@@ -118,9 +118,8 @@ class ByHand:
                 self.decisions = store.decision_counts(connection, self._run.id or 0)
                 return
             self._occurrence = by_hand(connection, self._campaign, now=self._now)
-            judged = verdicts(connection, self.engine.settings, self._campaign, self._occurrence.entries, now=self._now)
-            for _, verdict in judged:
-                self.decisions[verdict.decision.value] = self.decisions.get(verdict.decision.value, 0) + 1
+            judge.decide(connection, self.engine.settings, self._campaign, self._occurrence.candidates, now=self._now)
+            self.decisions = {decision.value: contacts for decision, contacts in judge.counts(connection).items()}
 
     def carry_out(self) -> None:
         """Store the run and bring it as far as it goes."""

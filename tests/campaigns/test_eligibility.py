@@ -1,121 +1,230 @@
-"""One contact, one decision: the first reason in the contract's order wins."""
+"""One contact, one decision: the first reason in the contract's order wins, in each database."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+from sqlalchemy import text
+from tests.campaigns.verdicts import Facts, at, know_places, verdict
 
-from orchestrator.campaigns.eligibility import Candidate, Rules, decide
-from orchestrator.definitions.values import CampaignDefinition, FrequencyCap, LimitSettings, QuietHours, Trigger
-from orchestrator.vocabulary import Consent, Decision, MemberStatus, Refusal, TriggerKind
+from orchestrator.campaigns.eligibility import FACTS, Terms, rules
+from orchestrator.definitions.values import CampaignDefinition, FrequencyCap, LimitSettings, Trigger
+from orchestrator.vocabulary import Consent, Decision, MemberStatus, OptOutReason, Refusal, TriggerKind
 
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from orchestrator.store.database import Database
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-EPOCH = int(NOW.timestamp())
-GOOD = Candidate(
-    contact=1,
-    key="c1",
-    email_key="c1@shop.example",
-    unit="account a1",
-    consent="opted_in",
-    member_status="subscribed",
-    left_as=None,
-    refusal=None,
-    refusal_detail="",
-    is_member=True,
-    excluded_by=None,
-    last_sent_at=None,
-    waits=False,
-    recent_sends=0,
-    timezone=None,
-    country="SE",
+EPOCH = at(NOW)
+DAY = 86_400
+GOOD = Facts()
+HELD = Facts(unit="account 5")
+"""see test_holdout.py"""
+CART = CampaignDefinition(
+    "cart",
+    "cart.toml",
+    "idle",
+    "cart",
+    "Hi",
+    Trigger(TriggerKind.ENTER, again_after=timedelta(days=7)),
+    holdout_share=Decimal("0.1"),
 )
-REASONS: list[tuple[Decision, dict[str, Any]]] = [
-    (Decision.NO_CONSENT, {"consent": "unknown"}),
-    (Decision.SUPPRESSED, {"member_status": "unsubscribed"}),
-    (Decision.UNDELIVERABLE, {"refusal": Refusal.INVALID_ADDRESS, "refusal_detail": "looks fake"}),
-    (Decision.EXCLUDED, {"excluded_by": "unengaged"}),
-    (Decision.HELD_OUT, {"unit": "held"}),
-    (Decision.LEFT_SEGMENT, {"is_member": False}),
-    (Decision.RECENTLY_MAILED, {"last_sent_at": EPOCH - 3600}),
-    (Decision.CAPPED, {"recent_sends": 2}),
-    (Decision.DEFERRED, {"timezone": "Asia/Tokyo"}),
+LIMITS = LimitSettings(FrequencyCap(2, timedelta(days=7)))
+CLOSED = "Outside the contact's open hours; next open at 2026-03-03 07:00 (Asia/Tokyo)."
+REASONS: list[tuple[Decision, dict[str, object], str]] = [
+    (Decision.NO_CONSENT, {"consent": "unknown"}, "The ERP holds no opt-in (consent is unknown)."),
+    (Decision.SUPPRESSED, {"member_status": "unsubscribed"}, "The address opted out at Mailchimp."),
+    (
+        Decision.UNDELIVERABLE,
+        {"refusal": "invalid_address", "refusal_detail": "looks fake"},
+        "Mailchimp refuses the address: looks fake",
+    ),
+    (Decision.EXCLUDED, {"excluded_by": "unengaged"}, 'Member of the excluded segment "unengaged".'),
+    (
+        Decision.HELD_OUT,
+        {"unit": HELD.unit},
+        "In the holdout of this campaign, kept unmailed for comparison.",
+    ),
+    (Decision.LEFT_SEGMENT, {"is_member": 0}, 'Not (or no longer) a member of "idle".'),
+    (
+        Decision.RECENTLY_MAILED,
+        {"last_sent_at": EPOCH - 3600},
+        "Had this campaign at 2026-03-02 12:00, less than 7 days ago.",
+    ),
+    (Decision.CAPPED, {"recent_sends": 2}, "Had 2 mails in the last 7 days; the limit is 2."),
+    (Decision.DEFERRED, {"opens_at": EPOCH + 3600, "opens_words": CLOSED}, CLOSED),
 ]
 
 
-@pytest.fixture
-def rules(monkeypatch: pytest.MonkeyPatch) -> Rules:
-    """A holdout of the unit "held"; two mails in seven days; at night nothing."""
-    monkeypatch.setattr(
-        "orchestrator.campaigns.eligibility.is_held_out", lambda _campaign, unit, _share: unit == "held"
+def judged(
+    database: Database,
+    people: Sequence[Facts],
+    campaign: CampaignDefinition = CART,
+    limits: LimitSettings = LIMITS,
+    now: datetime = NOW,
+) -> list[tuple[Decision, str | None]]:
+    """What the rules say of each, asked of the database."""
+    terms = Terms(campaign, limits, STOCKHOLM, now, database.dialect)
+    found = rules(terms)
+    decision = " ".join(f"WHEN {rule.when} THEN '{rule.decision.value}'" for rule in found)
+    reason = " ".join(f"WHEN {rule.when} THEN {rule.reason}" for rule in found)
+    rows = " UNION ALL ".join(
+        f"SELECT {n} AS n, {', '.join(f'CAST(:{name}_{n} AS {kind}) AS {name}' for name, kind in Facts.columns())}"
+        for n in range(len(people))
     )
-    trigger = Trigger(TriggerKind.ENTER, again_after=timedelta(days=7))
-    campaign = CampaignDefinition("cart", "cart.toml", "idle", "cart", "Hi", trigger, holdout_share=Decimal("0.1"))
-    limits = LimitSettings(FrequencyCap(2, timedelta(days=7)), QuietHours(time(20), time(7)), business_days=True)
-    return Rules(campaign, limits, ZoneInfo("Europe/Stockholm"), NOW)
+    values = {f"{name}_{n}": value for n, facts in enumerate(people) for name, value in asdict(facts).items()}
+    with database.read() as connection:
+        know_places(connection)
+        answer = connection.execute(
+            text(
+                f"SELECT CASE {decision} ELSE '{Decision.PLANNED.value}' END, CASE {reason} ELSE '' END"
+                f" FROM ({rows}) x ORDER BY x.n"
+            ),
+            {**terms.texts, **values},
+        )
+        return [(Decision(row[0]), row[1]) for row in answer]
 
 
-def test_without_a_reason_the_mail_is_planned(rules: Rules) -> None:
-    assert decide(GOOD, rules).decision == Decision.PLANNED
+def decisions(database: Database, people: Sequence[Facts], campaign: CampaignDefinition = CART) -> list[Decision]:
+    return [decision for decision, _ in judged(database, people, campaign)]
 
 
-@pytest.mark.parametrize(("decision", "facts"), REASONS)
-def test_each_reason_is_found_and_said(rules: Rules, decision: Decision, facts: dict[str, Any]) -> None:
-    verdict = decide(replace(GOOD, **facts), rules)
-    assert verdict.decision == decision
-    assert verdict.reason.endswith((".", ")", "fake"))
-    assert (verdict.not_before is not None) == (decision == Decision.DEFERRED)
+def test_these_are_the_facts_that_the_rules_speak_of() -> None:
+    assert [name for name, _ in Facts.columns()] == list(FACTS)
 
 
-@pytest.mark.parametrize(("earlier", "later"), list(combinations(range(len(REASONS)), 2)))
-def test_of_two_reasons_the_earlier_wins(rules: Rules, earlier: int, later: int) -> None:
-    both = {**REASONS[later][1], **REASONS[earlier][1]}
-    assert decide(replace(GOOD, **both), rules).decision == REASONS[earlier][0]
+def test_without_a_reason_the_mail_is_planned(database: Database) -> None:
+    assert judged(database, [GOOD]) == [(Decision.PLANNED, "")]
 
 
-def test_all_reasons_at_once_are_a_lack_of_consent(rules: Rules) -> None:
-    everything = {key: value for _, facts in reversed(REASONS) for key, value in facts.items()}
-    assert decide(replace(GOOD, **everything), rules).decision == Decision.NO_CONSENT
+def test_each_reason_is_found_and_said(database: Database) -> None:
+    found = judged(database, [replace(GOOD, **facts) for _, facts, _ in REASONS])  # type: ignore[arg-type] # by name
+    assert found == [(decision, reason) for decision, _, reason in REASONS]
 
 
-@pytest.mark.parametrize("consent", [consent for consent in Consent if consent != Consent.OPTED_IN])
-def test_only_an_opt_in_is_consent(rules: Rules, consent: Consent) -> None:
-    assert decide(replace(GOOD, consent=consent.value), rules).decision == Decision.NO_CONSENT
+def test_of_two_reasons_the_earlier_wins(database: Database) -> None:
+    pairs = list(combinations(REASONS, 2))
+    people = [replace(GOOD, **{**later, **earlier}) for (_, earlier, _), (_, later, _) in pairs]  # type: ignore[arg-type]
+    assert judged(database, people) == [(decision, reason) for (decision, _, reason), _ in pairs]
 
 
-@pytest.mark.parametrize("status", MemberStatus)
-def test_every_status_but_subscribed_withholds(rules: Rules, status: MemberStatus) -> None:
+def test_all_reasons_at_once_are_a_lack_of_consent(database: Database) -> None:
+    everything = {key: value for _, facts, _ in reversed(REASONS) for key, value in facts.items()}
+    assert decisions(database, [replace(GOOD, **everything)]) == [Decision.NO_CONSENT]  # type: ignore[arg-type]
+
+
+def test_only_an_opt_in_is_consent(database: Database) -> None:
+    others = [consent.value for consent in Consent if consent != Consent.OPTED_IN]
+    for consent in (*others, "", "OPTED_IN", None):
+        people = [replace(GOOD, consent=consent)]  # type: ignore[arg-type] # the column holds a text
+        assert decisions(database, people) == [Decision.NO_CONSENT], consent
+
+
+def test_every_status_but_subscribed_withholds(database: Database) -> None:
     expected = {MemberStatus.SUBSCRIBED: Decision.PLANNED, MemberStatus.CLEANED: Decision.UNDELIVERABLE}
-    found = decide(replace(GOOD, member_status=status.value), rules).decision
-    assert found == expected.get(status, Decision.SUPPRESSED)
+    found = decisions(database, [replace(GOOD, member_status=status.value) for status in MemberStatus])
+    assert found == [expected.get(status, Decision.SUPPRESSED) for status in MemberStatus]
 
 
-@pytest.mark.parametrize("refusal", Refusal)
-def test_every_refusal_withholds(rules: Rules, refusal: Refusal) -> None:
+def test_who_is_no_member_yet_or_any_more_is_mailed(database: Database) -> None:
+    people = [replace(GOOD, member_status=status) for status in (None, "", "gone")]
+    assert decisions(database, people) == [Decision.PLANNED] * 3
+
+
+def test_words_that_nobody_knows_withhold_without_a_reason(database: Database) -> None:
+    """``decided`` takes no decision without a reason: the run stops, and nobody is mailed."""
+    people = [replace(GOOD, member_status="Subscribed"), replace(GOOD, left_as="moved")]
+    assert judged(database, people) == [(Decision.SUPPRESSED, None)] * 2
+
+
+def test_every_refusal_withholds(database: Database) -> None:
     expected = {
         Refusal.COMPLIANCE: Decision.SUPPRESSED,
         Refusal.FORGOTTEN: Decision.SUPPRESSED,
         Refusal.INVALID_ADDRESS: Decision.UNDELIVERABLE,
     }
-    found = decide(replace(GOOD, member_status="", refusal=refusal.value), rules).decision
-    assert found == expected.get(refusal, Decision.REJECTED)
+    people = [replace(GOOD, member_status="", refusal=refusal.value) for refusal in Refusal]
+    assert decisions(database, people) == [expected.get(refusal, Decision.REJECTED) for refusal in Refusal]
 
 
-def test_again_after_ends_to_the_second(rules: Rules) -> None:
-    week = 7 * 24 * 3600
-    assert decide(replace(GOOD, last_sent_at=EPOCH - week + 1), rules).decision == Decision.RECENTLY_MAILED
-    assert decide(replace(GOOD, last_sent_at=EPOCH - week), rules).decision == Decision.PLANNED
+def test_again_after_ends_to_the_second(database: Database) -> None:
+    people = [replace(GOOD, last_sent_at=EPOCH - 7 * DAY + 1), replace(GOOD, last_sent_at=EPOCH - 7 * DAY)]
+    assert decisions(database, people) == [Decision.RECENTLY_MAILED, Decision.PLANNED]
 
 
-def test_a_mail_that_waits_already_is_not_joined_by_a_second(rules: Rules) -> None:
-    free = replace(rules, campaign=replace(rules.campaign, trigger=Trigger(TriggerKind.MANUAL)))
-    assert decide(replace(GOOD, waits=True), free).decision == Decision.RECENTLY_MAILED
+def test_a_mail_that_waits_already_is_not_joined_by_a_second(database: Database) -> None:
+    free = replace(CART, trigger=Trigger(TriggerKind.MANUAL))
+    assert decisions(database, [replace(GOOD, waiting=1)], free) == [Decision.RECENTLY_MAILED]
 
 
-def test_a_zone_that_nobody_knows_is_the_business_zone(rules: Rules) -> None:
-    assert decide(replace(GOOD, timezone="Mars/Olympus"), rules).decision == Decision.PLANNED
+# -- all at random, against the second computation
+
+MOMENTS = [
+    NOW,
+    datetime(2026, 3, 30, 9, 0, tzinfo=UTC),  # the day after Stockholm's clocks went forward
+    datetime(2026, 10, 26, 21, 30, tzinfo=UTC),  # and back
+    datetime(2026, 1, 1, 0, 0, tzinfo=UTC),
+]
+SPANS = [timedelta(minutes=90), timedelta(hours=36), timedelta(days=1), timedelta(days=7)]
+CHANGES = [at(datetime(2026, 3, 29, 1, 0, tzinfo=UTC)), at(datetime(2026, 10, 25, 1, 0, tzinfo=UTC))]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A campaign, limits, the moment of a run, and some contacts."""
+
+    campaign: CampaignDefinition
+    limits: LimitSettings
+    now: datetime
+    people: list[Facts]
+
+
+def case_by(chance: random.Random) -> Case:
+    now, again_after, cap = chance.choice(MOMENTS), chance.choice([None, *SPANS]), chance.choice([None, *SPANS])
+    share = chance.choice([None, Decimal(0), Decimal("0.1"), Decimal("0.5"), Decimal("0.999")])
+    campaign = replace(CART, trigger=Trigger(TriggerKind.ENTER, again_after=again_after), holdout_share=share)
+    since = at(now - (again_after or timedelta(days=7)))
+    edges = [moment + shift for moment in (since, at(now), *CHANGES) for shift in (-3600, -1, 0, 1, 3599, 3600)]
+    sent = [edge for edge in edges if edge <= at(now)]
+    people = [_facts_by(chance, at(now), [*sent, chance.randint(since, at(now))]) for _ in range(10)]
+    return Case(campaign, LimitSettings(FrequencyCap(chance.randint(1, 3), cap) if cap else None), now, people)
+
+
+def _facts_by(chance: random.Random, now: int, sent: list[int]) -> Facts:
+    def rarely(usual: Any, *others: Any) -> Any:
+        """Enough must be in order for the later reasons to be reached."""
+        return chance.choice(others) if chance.random() < 0.12 else usual
+
+    closed = chance.random() < 0.3
+    return Facts(
+        consent=rarely("opted_in", "opted_out", "unknown", "", "OPTED_IN"),
+        member_status=rarely(chance.choice(["subscribed", None, "", "gone"]), *MemberStatus),
+        left_as=rarely(None, *OptOutReason),
+        refusal=rarely(None, *Refusal),
+        refusal_detail=chance.choice(["", "looks fake", "It's :said: 100 % “sure”"]),
+        excluded_by=rarely(None, "tired", "new_customers-2"),
+        unit=chance.choice([f"account {chance.randrange(60)}", "contact 5", "account Å/7", "account "]),
+        is_member=rarely(1, 0),
+        waiting=rarely(0, 1, 2),
+        last_sent_at=chance.choice([None, *sent]),
+        recent_sends=chance.choice([0, 0, 1, 2, 3, 4]),
+        opens_at=now + 3600 if closed else None,
+        opens_words=CLOSED if closed else None,
+    )
+
+
+@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=st.randoms(use_true_random=True).map(case_by))
+def test_any_facts_are_judged_as_by_the_second_computation(database: Database, case: Case) -> None:
+    expected = [verdict(facts, case.campaign, case.limits, STOCKHOLM, case.now) for facts in case.people]
+    assert judged(database, case.people, case.campaign, case.limits, case.now) == expected

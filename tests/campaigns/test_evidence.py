@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.segments.shop import DAY, NOW as LOCAL, Shop, at, segments, settings
 
 from orchestrator.campaigns.compile import recheck
 from orchestrator.campaigns.due import by_hand
+from orchestrator.campaigns.kept import values_of
 from orchestrator.campaigns.start import start
 from orchestrator.definitions.values import CampaignDefinition, FrequencyCap, LimitSettings, Trigger, Workspace
 from orchestrator.segments.evaluate import recompute
@@ -62,9 +64,13 @@ def decided(database: Database, workspace: Workspace, now: datetime = NOW, campa
 
 
 def facts_of(database: Database, run: Run) -> dict[int, Any]:
+    """Contact -> what its decision rests on, the values by field."""
+    conditions: Any = run.definition["conditions"]
     with database.read() as connection:
         rows = connection.execute(select(col(Send.contact), col(Send.facts)).where(col(Send.run) == run.id))
-        return {row[0]: row[1] for row in rows}
+        return {
+            contact: facts | {"values": values_of(conditions[facts["conditions"]], facts)} for contact, facts in rows
+        }
 
 
 @contextmanager
@@ -88,7 +94,7 @@ def test_each_decision_keeps_the_exact_values_of_the_fields_that_decide(
     run = decided(database, workspace)
     facts = facts_of(database, run)
     assert {contact: one["values"] for contact, one in facts.items()} == {
-        1: {"avg_order_value_total": "30001/300", "region": "Europe", "mails_total": 0},
+        1: {"avg_order_value_total": Fraction(30001, 300), "region": "Europe", "mails_total": 0},
         3: {"avg_order_value_total": 50, "region": "Europe", "mails_total": 0},
     }
     assert {one["at"] for one in facts.values()} == {at(NOW)}
@@ -97,7 +103,11 @@ def test_each_decision_keeps_the_exact_values_of_the_fields_that_decide(
     (kept,) = conditions.values()
     assert kept["where"] == {name: FILES[name].where for name in ("core", "big", "tired")}
     assert (kept["segment"], kept["exclude"]) == ("core", ["tired"])
-    assert kept["fields"]["region"] == {"type": "text", "source": "contacts.country, accounts.country"}
+    assert kept["fields"]["region"] == {
+        "type": "text",
+        "source": "contacts.country, accounts.country",
+        "answer": {"value": "f0", "divisor": None, "decimals": 0, "real": False},
+    }
 
 
 def test_a_decision_taken_again_keeps_its_own_values_conditions_and_time(

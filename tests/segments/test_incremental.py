@@ -16,7 +16,9 @@ from sqlalchemy import text
 from tests.segments.changing_shop import ChangingShop
 from tests.segments.shop import DAY, NOW, Shop, at, segments, settings, unguarded
 
+from orchestrator.contacts.question import Asked, Moment
 from orchestrator.contacts.ranking import Ranker
+from orchestrator.contacts.scores import figures
 from orchestrator.definitions.values import GuardSettings, RfmSettings
 from orchestrator.segments import candidates
 from orchestrator.segments.evaluate import Recompute, Scope, recompute
@@ -307,17 +309,18 @@ def test_cuts_are_followed_to_where_a_new_ranking_has_them(sqlite_database: Data
         shop.contact()
     shop.write(sqlite_database)
     ranker_settings = replace(unguarded(), rfm=RfmSettings("total"))
+    everybody = Asked(Moment(NOW, ranker_settings), "sqlite", None)
     with sqlite_database.write() as connection:
         _orders(connection, chance, 30)
         ranker = Ranker(connection, ranker_settings, NOW)
-        ranking = ranker.build()
+        ranking = ranker.build(figures(everybody))
         for _ in range(30):
             touched = _orders(connection, chance, chance.randint(1, 6))
             connection.execute(text("CREATE TEMPORARY TABLE some (contact INTEGER PRIMARY KEY)"))
             connection.execute(text("INSERT INTO some VALUES (:c)"), [{"c": contact} for contact in touched])
             followed = ranker.update(ranking, "some")
             connection.execute(text("DROP TABLE some"))
-            ranking = ranker.build()
+            ranking = ranker.build(figures(everybody))
             assert followed == ranking
 
 

@@ -17,7 +17,7 @@ from tests.web.conftest import SECRET
 
 from orchestrator.campaigns import dispatch
 from orchestrator.campaigns.due import by_hand
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.judge import DECIDED, decide
 from orchestrator.clock import FixedClock
 from orchestrator.cycle import recompute_step
 from orchestrator.daemon.scheduler import run_daemon
@@ -107,9 +107,9 @@ def decided(engine: Engine) -> dict[str, str]:
     recompute_step(engine, now=LATER)
     campaign = engine.workspace.campaigns["news"]
     with engine.database.read() as connection:
-        entries = by_hand(connection, campaign, now=LATER).entries
-        judged = verdicts(connection, engine.settings, campaign, entries, now=LATER)
-        return {candidate.key: verdict.decision.value for candidate, verdict in judged}
+        decide(connection, engine.settings, campaign, by_hand(connection, campaign, now=LATER).candidates, now=LATER)
+        rows = connection.execute(text(f"SELECT c.key, d.decision FROM {DECIDED} d JOIN contact c ON c.id = d.contact"))
+        return {row[0]: row[1] for row in rows}
 
 
 def test_the_provider_accepts_our_address_and_no_other(sandbox: Sandbox, server: WebServer) -> None:

@@ -212,7 +212,7 @@ class Advance:
             if counts.get(Decision.PLANNED.value, 0):
                 return
             if waiting:
-                moment = min(moment for _, _, moment in store.deferred_sends(connection, run.id or 0))
+                moment = store.next_open(connection, run.id or 0) or 0
                 local = from_epoch(moment).astimezone(self._workspace.settings.timezone)
                 contacts = "1 contact is" if waiting == 1 else f"{waiting:,} contacts are"
                 reason = f"{contacts} outside open hours; the next mail goes out at {local:%Y-%m-%d %H:%M}."

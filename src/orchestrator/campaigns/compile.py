@@ -9,18 +9,19 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlmodel import col
 
 from orchestrator.campaigns.content import render
-from orchestrator.campaigns.eligibility import Verdict
-from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
+from orchestrator.campaigns.evidence import conditions_of, keep_conditions, with_facts
+from orchestrator.campaigns.judge import DECIDED, decide
 from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.merge_fields import carriers, confirmed_values, lease, make_fields, release_outdated
 from orchestrator.campaigns.quality import stop_if_unfit
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.errors import RetryLater
 from orchestrator.store import runs as store
+from orchestrator.store.candidates import to_decide_again
 from orchestrator.store.tables import Mailing, Send
 from orchestrator.templates.faults import TooManyMailings
 from orchestrator.templates.mailings import MailingCompiler
@@ -28,7 +29,7 @@ from orchestrator.templates.quality import Gate
 from orchestrator.vocabulary import Decision, MailingState, RunState, TriggerKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.gateway import EmailGateway
     from orchestrator.problems import Problem
+    from orchestrator.store.candidates import Candidates
     from orchestrator.store.database import Database
     from orchestrator.store.tables import Run
     from orchestrator.templates.mailings import MailingPlan, Recipients
@@ -53,13 +55,10 @@ def recheck(database: Database, workspace: Workspace, campaign: CampaignDefiniti
     """
     assert run.id is not None
     just_decided = run.state == RunState.PLANNED and run.decided_at == to_epoch(now) and run.approved_at is None
+    again = to_decide_again(run.id, planned=not just_decided, until=to_epoch(now))
     with database.write() as connection:
-        again = {} if just_decided else dict(store.sends_to_recheck(connection, run.id))
-        waited = [one for one in store.deferred_sends(connection, run.id) if one[2] <= to_epoch(now)]
-        again |= {contact: entered for contact, entered, _ in waited}
-        missed = {contact: opened for contact, _, opened in waited if _is_missed(campaign, from_epoch(opened), now)}
-        if again:
-            _decide_again(connection, workspace, campaign, run, again, missed, now)
+        if again.any(connection):
+            _decide_again(connection, workspace, campaign, run, again, now)
         store.follow_addresses(connection, run.id)
         store.set_run(connection, run, decided_at=to_epoch(now))
 
@@ -121,53 +120,59 @@ def compile_run(
     return len(plan.mailings)
 
 
-def _is_missed(campaign: CampaignDefinition, opened: datetime, now: datetime) -> bool:
-    """The newsletter of a contact whose open hours began too long ago is yesterday's: as with its schedule."""
-    trigger = campaign.trigger
-    return trigger.on is TriggerKind.SCHEDULE and now - opened > trigger.missed_after
-
-
-def _unless_missed(verdict: Verdict, opened: int | None, campaign: CampaignDefinition, zone: ZoneInfo) -> Verdict:
-    if opened is None or verdict.decision not in {Decision.PLANNED, Decision.DEFERRED}:
-        return verdict
-    hours = campaign.trigger.missed_after.total_seconds() / 3600
-    return Verdict(
-        Decision.CANCELLED,
-        f"Missed: it was to go out at {from_epoch(opened).astimezone(zone):%Y-%m-%d %H:%M}, "
-        f"more than {hours:g} hours before anybody looked.",
-    )
-
-
 def _decide_again(
     connection: Connection,
     workspace: Workspace,
     campaign: CampaignDefinition,
     run: Run,
-    entries: Mapping[int, int | None],
-    missed: Mapping[int, int],
+    again: Candidates,
     now: datetime,
 ) -> None:
-    """``missed``: contact -> when it was to go out, of those for whom it is too late."""
+    """A mail that is deferred leaves its mailing: when its time comes it is written anew."""
     assert run.id is not None
-    conditions = conditions_of(connection, workspace.segments, campaign)
+    settings = workspace.settings
+    conditions = conditions_of(connection, settings, workspace.segments, campaign, now=now)
     keep_conditions(connection, run, conditions)
-    rows: list[dict[str, Any]] = []
-    for candidate, found, facts in judged(
-        connection, workspace.settings, campaign, conditions, entries, now=now, run=run.id
-    ):
-        verdict = _unless_missed(found, missed.get(candidate.contact), campaign, workspace.settings.timezone)
-        rows.append(
-            {
-                "contact": candidate.contact,
-                "decision": verdict.decision.value,
-                "reason": verdict.reason,
-                "at": to_epoch(now),
-                "not_before": to_epoch(verdict.not_before) if verdict.not_before else None,
-                "facts": facts,
-            }
+    decide(connection, settings, campaign, again, now=now, run=run.id)
+    if campaign.trigger.on is TriggerKind.SCHEDULE:
+        _give_up_missed(connection, campaign, run.id, settings.timezone, now)
+    with with_facts(connection, settings, campaign, conditions, now=now) as decided:
+        connection.execute(
+            text(
+                "UPDATE send SET decision = d.decision, reason = d.reason, decided_at = :decided_at,"
+                " not_before = d.not_before, facts = d.facts,"
+                f" mailing = CASE WHEN d.decision = '{Decision.DEFERRED.value}' THEN NULL ELSE mailing END"
+                f" FROM ({decided.sql}) d WHERE send.run = :of_run AND send.contact = d.contact"
+            ),
+            {**decided.parameters, "of_run": run.id, "decided_at": to_epoch(now)},
         )
-    store.set_decisions(connection, run.id, rows)
-    store.set_facts(connection, run.id, rows)
+
+
+def _give_up_missed(
+    connection: Connection, campaign: CampaignDefinition, run: int, zone: ZoneInfo, now: datetime
+) -> None:
+    """The newsletter of a contact whose open hours began too long ago is yesterday's: as with its schedule."""
+    missed_after = campaign.trigger.missed_after
+    hours = missed_after.total_seconds() / 3600
+    waited = f"SELECT s.contact FROM send s WHERE s.run = :of_run AND s.decision = '{Decision.DEFERRED.value}'"
+    opened = connection.scalars(
+        text(f"SELECT DISTINCT s.not_before {waited.removeprefix('SELECT s.contact ')} AND s.not_before < :missed"),
+        {"of_run": run, "missed": to_epoch(now - missed_after)},
+    ).all()
+    for moment in opened:
+        connection.execute(
+            text(
+                f"UPDATE {DECIDED} SET decision = '{Decision.CANCELLED.value}', reason = :reason, not_before = NULL"
+                f" WHERE decision IN ('{Decision.PLANNED.value}', '{Decision.DEFERRED.value}')"
+                f" AND contact IN ({waited} AND s.not_before = :opened)"
+            ),
+            {
+                "of_run": run,
+                "opened": moment,
+                "reason": f"Missed: it was to go out at {from_epoch(moment).astimezone(zone):%Y-%m-%d %H:%M}, "
+                f"more than {hours:g} hours before anybody looked.",
+            },
+        )
 
 
 def _store(connection: Connection, run: int, plan: MailingPlan, now: datetime) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.definitions.schedules import latest_at_or_before
 from orchestrator.definitions.values import Cron
-from orchestrator.store import runs as store
+from orchestrator.store import candidates, runs as store
 from orchestrator.vocabulary import TriggerKind
 
 if TYPE_CHECKING:
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from orchestrator.definitions.values import CampaignDefinition
+    from orchestrator.store.candidates import Candidates
     from orchestrator.store.tables import Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One occurrence of a campaign. ``entries``: contact -> the entry that caused it (None where none did)."""
+    """One occurrence of a campaign, and whom it concerns."""
 
     campaign: CampaignDefinition
     scheduled_for: datetime
-    entries: dict[int, int | None]
+    candidates: Candidates
     missed: bool = False
     """too late by ``missed_after``: recorded, and nothing is sent"""
 
@@ -67,28 +68,28 @@ def by_hand(connection: Connection, campaign: CampaignDefinition, *, now: dateti
     """
     segment = store.segment_row(connection, campaign.segment)
     if segment is None:
-        return Occurrence(campaign, now, {})
-    entries: dict[int, int | None] = dict.fromkeys(store.members(connection, segment))
+        return Occurrence(campaign, now, candidates.NOBODY)
+    everybody = candidates.members(segment)
     if campaign.trigger.on == TriggerKind.ENTER:
-        entries |= dict(
-            store.due_entries(connection, campaign.name, segment, since=0, until=to_epoch(now), existing=True)
-        )
-    return Occurrence(campaign, now, entries)
+        entries = candidates.due_entries(campaign.name, segment, since=0, until=to_epoch(now), existing=True)
+        everybody = candidates.with_entries(everybody, entries)
+    return Occurrence(campaign, now, everybody)
 
 
 def _entered(
     connection: Connection, campaign: CampaignDefinition, segment: Segment, since: int, now: datetime
 ) -> Occurrence | None:
     trigger = campaign.trigger
-    entries = store.due_entries(
-        connection,
+    entries = candidates.due_entries(
         campaign.name,
         segment,
         since=0 if trigger.existing else since,
         until=to_epoch(now - trigger.after),
         existing=trigger.existing,
     )
-    return Occurrence(campaign, _free_moment(connection, campaign, now), dict(entries)) if entries else None
+    if not entries.any(connection):
+        return None
+    return Occurrence(campaign, _free_moment(connection, campaign, now), entries)
 
 
 def _free_moment(connection: Connection, campaign: CampaignDefinition, now: datetime) -> datetime:
@@ -113,5 +114,5 @@ def _scheduled(
     if store.occurrence_exists(connection, campaign.name, to_epoch(moment)):
         return None
     if now - moment > campaign.trigger.missed_after:
-        return Occurrence(campaign, moment, {}, missed=True)
-    return Occurrence(campaign, moment, dict.fromkeys(store.members(connection, segment)))
+        return Occurrence(campaign, moment, candidates.NOBODY, missed=True)
+    return Occurrence(campaign, moment, candidates.members(segment))

@@ -1,20 +1,23 @@
-"""Decide who receives a run: one contact's facts in, one Decision and its reason out.
+"""Who receives a run: what its campaign and the limits say goes in, the rules as SQL come out.
 
-The order of the checks is part of the product: a contact without consent is reported as such even when also over
-the cap, because consent is the reason to fix. The first reason wins.
+The order of the rules is part of the product: a contact without consent is reported as such even when also over
+the cap, because consent is the reason to fix. The first that holds wins. Who breaks none is mailed. ``judge.py`` asks
+the database, over one row of facts (``x``) for each candidate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.campaigns.holdout import is_held_out
-from orchestrator.campaigns.open_hours import next_open, zone_of
-from orchestrator.clock import from_epoch
+from orchestrator.campaigns.holdout import held_out
+from orchestrator.campaigns.local_time import local_time
+from orchestrator.clock import to_epoch
+from orchestrator.store.audience import GONE
 from orchestrator.vocabulary import Consent, Decision, MemberStatus, OptOutReason, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
@@ -33,152 +36,132 @@ LEFT_UNDER_ANOTHER_ADDRESS = {
     OptOutReason.FORGOTTEN: "was erased at Mailchimp for good under an earlier address",
     OptOutReason.VANISHED: "is no longer in Mailchimp's audience under the earlier address, perhaps erased there,",
 }
-ADDRESS_REFUSALS = {Refusal.INVALID_ADDRESS}
-LASTING_REFUSALS = {Refusal.COMPLIANCE, Refusal.FORGOTTEN}
+MAILABLE = ("", GONE, MemberStatus.SUBSCRIBED.value, MemberStatus.CLEANED.value)
+"""statuses that do not suppress; a cleaned address is undeliverable, which has a rule of its own"""
+ADDRESS_REFUSALS = (Refusal.INVALID_ADDRESS,)
+LASTING_REFUSALS = (Refusal.COMPLIANCE, Refusal.FORGOTTEN)
+FACTS = {
+    "consent": "what the ERP says",
+    "member_status": "at the provider, of the address; null or '': no member yet",
+    "left_as": "why nothing is sent to the person, whatever the address (OptOutReason); null: nothing says so",
+    "refusal": "why the provider refuses the address, if it does (Refusal)",
+    "refusal_detail": "the same in the provider's words, '' for none",
+    "excluded_by": "first segment of ``exclude`` that the contact is in, now",
+    "unit": "the account, or the contact where it has none: what the holdout is made of",
+    "is_member": "1: of the campaign's segment, now",
+    "waiting": "mails of this campaign, from other runs, that have yet to go out",
+    "last_sent_at": "latest mail of this campaign from another run, planned ones included",
+    "recent_sends": "mails of all campaigns within the cap's window, planned ones of other runs included",
+    "opens_at": "the contact's next open moment; null: it is open now",
+    "opens_words": "the same in words",
+}
+"""the columns of ``x``"""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the decision about one contact depends on."""
-
-    contact: int
-    key: str
-    email_key: str
-    unit: str
-    """account key, or the contact's own where it has none"""
-    consent: str
-    member_status: str | None
-    """at the provider; None or "": no member yet"""
-    left_as: str | None
-    """why nothing is sent to the person, whatever the address (OptOutReason); None: nothing says so"""
-    refusal: str | None
-    """why the provider refuses the address, if it does"""
-    refusal_detail: str
-    is_member: bool
-    """of the campaign's segment, now"""
-    excluded_by: str | None
-    """first segment of ``exclude`` that the contact is in"""
-    last_sent_at: int | None
-    """latest mail of this campaign"""
-    waits: bool
-    """a mail of this campaign, from another run, has yet to go out"""
-    recent_sends: int
-    """mails of all campaigns within the cap's window"""
-    timezone: str | None
-    country: str | None
-    entered_at: int | None = None
-    """for trigger ENTER: the entry that caused it"""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A decision, its reason in one sentence, and for DEFERRED the next open moment."""
+class Rule:
+    """``when`` and ``reason`` are SQL over ``x``."""
 
     decision: Decision
-    reason: str = ""
-    not_before: datetime | None = None
+    when: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Terms:
     """What the decisions of one run depend on beside the contact."""
 
     campaign: CampaignDefinition
     limits: LimitSettings
     timezone: ZoneInfo
     now: datetime
+    dialect: str
+    texts: dict[str, object] = field(default_factory=dict)
+    """parameters of the rules"""
+
+    def say(self, sentence: str) -> str:
+        """A text, bound."""
+        name = f"e{len(self.texts)}"
+        self.texts[name] = sentence
+        # what is put together of parameters alone has no type of its own
+        return f"CAST(:{name} AS TEXT)"
+
+    def say_one_of(self, column: str, sentences: Mapping[str, str]) -> str:
+        """The text for the word that stands in a column; null for any other word."""
+        cases = " ".join(f"WHEN '{word}' THEN {self.say(text)}" for word, text in sentences.items())
+        return f"CASE {column} {cases} END"
 
 
-def decide(candidate: Candidate, rules: Rules) -> Verdict:
-    """The first reason to withhold the mail, or PLANNED, or DEFERRED."""
-    return (
-        _consent(candidate)
-        or _provider(candidate)
-        or _campaign(candidate, rules)
-        or _frequency(candidate, rules)
-        or _open_hours(candidate, rules)
+def rules(terms: Terms) -> tuple[Rule, ...]:
+    """In the order in which they are looked at."""
+    return (*_consent(terms), *_provider(terms), *_campaign(terms), *_frequency(terms), *_open_hours())
+
+
+def _consent(terms: Terms) -> Iterator[Rule]:
+    yield Rule(Decision.NO_CONSENT, f"x.consent = '{Consent.OPTED_OUT.value}'", terms.say("The ERP says opted_out."))
+    unknown = terms.say("The ERP holds no opt-in (consent is unknown).")
+    yield Rule(Decision.NO_CONSENT, f"COALESCE(x.consent, '') <> '{Consent.OPTED_IN.value}'", unknown)
+
+
+def _provider(terms: Terms) -> Iterator[Rule]:
+    # a status or a reason that is none of the listed ones withholds, too: it has no words, and the run stops
+    known = ", ".join(f"'{status}'" for status in MAILABLE)
+    suppressed = {status.value: f"The address {words}." for status, words in SUPPRESSING.items()}
+    yield Rule(
+        Decision.SUPPRESSED,
+        f"COALESCE(x.member_status, '') NOT IN ({known})",
+        terms.say_one_of("x.member_status", suppressed),
     )
+    left = {
+        reason.value: f"The person {words} and has not signed up again since."
+        for reason, words in LEFT_UNDER_ANOTHER_ADDRESS.items()
+    }
+    yield Rule(Decision.SUPPRESSED, "x.left_as IS NOT NULL", terms.say_one_of("x.left_as", left))
+    refused = f"{terms.say('Mailchimp refuses the address: ')} || x.refusal_detail"
+    yield Rule(Decision.SUPPRESSED, f"x.refusal IN ({_listed(LASTING_REFUSALS)})", refused)
+    cleaned = terms.say("Mailchimp cleaned the address after bounces.")
+    yield Rule(Decision.UNDELIVERABLE, f"x.member_status = '{MemberStatus.CLEANED.value}'", cleaned)
+    yield Rule(Decision.UNDELIVERABLE, f"x.refusal IN ({_listed(ADDRESS_REFUSALS)})", refused)
 
 
-def _consent(candidate: Candidate) -> Verdict | None:
-    match candidate.consent:
-        case Consent.OPTED_IN:
-            return None
-        case Consent.OPTED_OUT:
-            return Verdict(Decision.NO_CONSENT, "The ERP says opted_out.")
-        case _:
-            return Verdict(Decision.NO_CONSENT, "The ERP holds no opt-in (consent is unknown).")
+def _campaign(terms: Terms) -> Iterator[Rule]:
+    campaign = terms.campaign
+    excluded = f"""{terms.say('Member of the excluded segment "')} || x.excluded_by || '".'"""
+    yield Rule(Decision.EXCLUDED, "x.excluded_by IS NOT NULL", excluded)
+    if campaign.holdout_share:
+        held = held_out(terms.say(campaign.name), "x.unit", campaign.holdout_share, terms.dialect)
+        words = terms.say("In the holdout of this campaign, kept unmailed for comparison.")
+        yield Rule(Decision.HELD_OUT, held, words)
+    left = terms.say(f'Not (or no longer) a member of "{campaign.segment}".')
+    yield Rule(Decision.LEFT_SEGMENT, "x.is_member = 0", left)
 
 
-def _provider(candidate: Candidate) -> Verdict | None:
-    status = candidate.member_status
-    if status in SUPPRESSING:
-        return Verdict(Decision.SUPPRESSED, f"The address {SUPPRESSING[MemberStatus(status)]}.")
-    if candidate.left_as is not None:
-        words = LEFT_UNDER_ANOTHER_ADDRESS[OptOutReason(candidate.left_as)]
-        return Verdict(Decision.SUPPRESSED, f"The person {words} and has not signed up again since.")
-    if candidate.refusal in LASTING_REFUSALS:
-        return Verdict(Decision.SUPPRESSED, f"Mailchimp refuses the address: {candidate.refusal_detail}")
-    if status == MemberStatus.CLEANED:
-        return Verdict(Decision.UNDELIVERABLE, "Mailchimp cleaned the address after bounces.")
-    if candidate.refusal in ADDRESS_REFUSALS:
-        return Verdict(Decision.UNDELIVERABLE, f"Mailchimp refuses the address: {candidate.refusal_detail}")
-    return None
+def _frequency(terms: Terms) -> Iterator[Rule]:
+    # both would go out at the same moment
+    waits = terms.say("A mail of this campaign already waits to go out, from an earlier run.")
+    yield Rule(Decision.RECENTLY_MAILED, "x.waiting > 0", waits)
+    again_after = terms.campaign.trigger.again_after
+    if again_after is not None:
+        since = terms.now - again_after
+        at = local_time("x.last_sent_at", terms.timezone, terms.dialect, since=since, until=terms.now)
+        words = terms.say(f", less than {_words(again_after)} ago.")
+        reason = f"{terms.say('Had this campaign at ')} || {at} || {words}"
+        yield Rule(Decision.RECENTLY_MAILED, f"x.last_sent_at > {to_epoch(since)}", reason)
+    cap = terms.limits.per_contact
+    if cap is not None:
+        words = terms.say(f" mails in the last {_words(cap.within)}; the limit is {cap.mails}.")
+        reason = f"{terms.say('Had ')} || CAST(x.recent_sends AS TEXT) || {words}"
+        yield Rule(Decision.CAPPED, f"x.recent_sends >= {cap.mails}", reason)
+    refused = f"{terms.say('Mailchimp refuses the member: ')} || x.refusal_detail"
+    yield Rule(Decision.REJECTED, "x.refusal IS NOT NULL", refused)
 
 
-def _campaign(candidate: Candidate, rules: Rules) -> Verdict | None:
-    campaign = rules.campaign
-    if candidate.excluded_by is not None:
-        return Verdict(Decision.EXCLUDED, f'Member of the excluded segment "{candidate.excluded_by}".')
-    if is_held_out(campaign.name, candidate.unit, campaign.holdout_share):
-        return Verdict(Decision.HELD_OUT, "In the holdout of this campaign, kept unmailed for comparison.")
-    if not candidate.is_member:
-        return Verdict(Decision.LEFT_SEGMENT, f'Not (or no longer) a member of "{campaign.segment}".')
-    return None
+def _open_hours() -> Iterator[Rule]:
+    yield Rule(Decision.DEFERRED, "x.opens_at IS NOT NULL", "x.opens_words")
 
 
-def _frequency(candidate: Candidate, rules: Rules) -> Verdict | None:
-    if candidate.waits:
-        # both would go out at the same moment
-        return Verdict(
-            Decision.RECENTLY_MAILED, "A mail of this campaign already waits to go out, from an earlier run."
-        )
-    again_after = rules.campaign.trigger.again_after
-    if again_after is not None and candidate.last_sent_at is not None:
-        last = from_epoch(candidate.last_sent_at)
-        if rules.now - last < again_after:
-            return Verdict(
-                Decision.RECENTLY_MAILED,
-                f"Had this campaign at {_local(last, rules)}, less than {_words(again_after)} ago.",
-            )
-    cap = rules.limits.per_contact
-    if cap is not None and candidate.recent_sends >= cap.mails:
-        return Verdict(
-            Decision.CAPPED,
-            f"Had {candidate.recent_sends} mails in the last {_words(cap.within)}; the limit is {cap.mails}.",
-        )
-    if candidate.refusal is not None:
-        return Verdict(Decision.REJECTED, f"Mailchimp refuses the member: {candidate.refusal_detail}")
-    return None
-
-
-def _open_hours(candidate: Candidate, rules: Rules) -> Verdict:
-    limits = rules.limits
-    if limits.quiet_hours is None and not limits.business_days:
-        return Verdict(Decision.PLANNED)
-    zone = zone_of(candidate.timezone, rules.timezone)
-    moment = next_open(rules.now, zone, candidate.country, limits)
-    if moment <= rules.now:
-        return Verdict(Decision.PLANNED)
-    return Verdict(
-        Decision.DEFERRED,
-        f"Outside the contact's open hours; next open at {moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key}).",
-        moment,
-    )
-
-
-def _local(moment: datetime, rules: Rules) -> str:
-    return f"{moment.astimezone(rules.timezone):%Y-%m-%d %H:%M}"
+def _listed(refusals: Iterable[Refusal]) -> str:
+    return ", ".join(f"'{refusal.value}'" for refusal in refusals)
 
 
 def _words(span: timedelta) -> str:

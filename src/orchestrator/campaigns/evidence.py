@@ -1,46 +1,50 @@
 """What a decision rests on, kept with it: the conditions as they were, and the values of exactly their fields.
 
 A run keeps the conditions once, by a key made from them (``Run.definition["conditions"]``), because a mail that waits
-may be decided again after the files were edited. Each send keeps the values of its latest decision (``Send.facts``)::
+may be decided again after the files were edited; with them the places where each field's value stands. Each send keeps
+the values of its latest decision (``Send.facts``), as the database gave them, unrounded::
 
     {"at": 1773046800,                  the moment of the decision
      "conditions": "3f9ac0d2e1b45a77",  which ones of the run
-     "values": {"revenue_this_year": "61250.4", "region": "Europe", "cart_items": 16, "days_since_login": null},
      "recomputed_at": 1773046200,       only where membership was found earlier than ``at``
-     "since": 1772442000}               only where capped: the mails since then count
+     "since": 1772442000,               only with a cap: the mails since then count
+     "values": [[6125040, "Europe", 16, null]]}
 
-Values are written as ``contacts.values.Stored`` says. They are asked for once for all contacts of a pass.
+They are written by one statement for all candidates. ``kept.py`` reads them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.judge import DECIDED
 from orchestrator.clock import to_epoch
 from orchestrator.contacts.measures import CustomColumn
-from orchestrator.contacts.values import Exact, Stored, stored
+from orchestrator.contacts.profile import profile_query
+from orchestrator.contacts.question import InTable
 from orchestrator.segments.compile import compile_with_data
-from orchestrator.segments.members import aligned, exact_values
+from orchestrator.segments.parts import filled
 from orchestrator.store import runs as store
-from orchestrator.vocabulary import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.campaigns.eligibility import Candidate, Verdict
-    from orchestrator.contacts.measures import Measure
+    from orchestrator.contacts.profile import AnswerColumn, ProfileQuery
     from orchestrator.definitions.values import CampaignDefinition, SegmentDefinition, Settings
     from orchestrator.segments.field import Field
     from orchestrator.store.tables import Run
 
-Facts = dict[str, object]
+_JSON_TYPE = {"sqlite": "TEXT", "postgresql": "JSON"}
+MOST_ARGUMENTS = 90
+"""of one call in SQL; SQLite and PostgreSQL take about 100"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,14 @@ class Conditions:
     """segment -> its condition as written; those that ``in_segment`` names included"""
     files: Mapping[str, str]
     """segment -> fingerprint of its file"""
-    fields: tuple[Field, ...]
+    columns: Mapping[Field, AnswerColumn]
+    """the fields, and where their values stand in a row of ``profile``"""
+    profile: ProfileQuery
+    """of the contacts in the table ``decided``"""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(self.columns)
 
     def document(self) -> dict[str, Any]:
         """As JSON: enough to read the values again when files, fields and data are others."""
@@ -64,7 +75,8 @@ class Conditions:
             "exclude": list(self.exclude),
             "where": dict(self.where),
             "files": dict(self.files),
-            "fields": {field.name: _described(field) for field in self.fields},
+            "fields": {field.name: _described(field, self.columns[field]) for field in self.fields},
+            "columns": list(_names(self.columns.values())),
         }
 
     @property
@@ -74,18 +86,33 @@ class Conditions:
 
 
 def conditions_of(
-    connection: Connection, segments: Mapping[str, SegmentDefinition], campaign: CampaignDefinition
+    connection: Connection,
+    settings: Settings,
+    segments: Mapping[str, SegmentDefinition],
+    campaign: CampaignDefinition,
+    *,
+    now: datetime,
 ) -> Conditions:
     """What decides about the campaign, as the files are now."""
     compiled = compile_with_data(connection, segments).segments
     own = [compiled[name] for name in (campaign.segment, *campaign.exclude) if name in compiled]
     names = dict.fromkeys(name for one in own for name in (one.name, *sorted(one.refers_to)))
+    fields = dict.fromkeys(field for one in own for field in one.fields)
+    profile = profile_query(
+        [field.measure for field in fields],
+        settings,
+        now=now,
+        dialect=connection.dialect.name,
+        contacts=InTable(DECIDED),
+        apart=True,
+    )
     return Conditions(
         campaign.segment,
         campaign.exclude,
         {name: segments[name].where.strip() for name in names},
         {name: segments[name].fingerprint for name in names},
-        tuple(dict.fromkeys(field for one in own for field in one.fields)),
+        {field: profile.columns[field.measure] for field in fields},
+        profile,
     )
 
 
@@ -97,39 +124,72 @@ def keep_conditions(connection: Connection, run: Run, conditions: Conditions) ->
         store.set_run(connection, run, definition={**run.definition, "conditions": kept})
 
 
-def judged(
+@dataclass(frozen=True, slots=True)
+class DecidedQuery:
+    """SQL that gives the rows of the table ``decided``, each with its ``facts`` as JSON."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+@contextmanager
+def with_facts(
     connection: Connection,
     settings: Settings,
     campaign: CampaignDefinition,
     conditions: Conditions,
-    entries: Mapping[int, int | None],
     *,
     now: datetime,
-    run: int,
-) -> Iterator[tuple[Candidate, Verdict, Facts]]:
-    """The verdict on each contact of ``entries`` with what it rests on, in the order of ids."""
-    contacts = sorted(entries)
-    fields = conditions.fields
-    rows = exact_values(connection, settings, fields, now=now, contacts=contacts) if fields else iter(())
+) -> Iterator[DecidedQuery]:
+    """What was decided, with the values that the conditions went by, of each contact that there is as of ``now``.
+
+    The query holds within the block.
+    """
+    shared: dict[str, object] = {"at": to_epoch(now), "conditions": conditions.key}
     segment = store.segment_row(connection, campaign.segment)
-    shared: Facts = {"at": to_epoch(now), "conditions": conditions.key}
     if segment is not None and segment.computed_at != to_epoch(now):
         shared["recomputed_at"] = segment.computed_at
     cap = settings.limits.per_contact
-    found = verdicts(connection, settings, campaign, entries, now=now, run=run)
-    for (candidate, verdict), (_, values) in zip(found, aligned(contacts, rows), strict=True):
-        facts = shared | {"values": _stored(fields, values or {})}
-        if verdict.decision is Decision.CAPPED and cap is not None:
-            facts["since"] = to_epoch(now - cap.within)
-        yield candidate, verdict, facts
+    if cap is not None:
+        shared["since"] = to_epoch(now - cap.within)
+    written = json.dumps(shared).removesuffix("}")
+    parameters: dict[str, object] = {"nothing": written + "}"}
+    dialect, profile = connection.dialect.name, conditions.profile
+    facts, joined = "CAST(:nothing AS TEXT)", ""
+    if conditions.columns:
+        parameters |= {"some": f'{written}, "values": [', **profile.parameters}
+        facts = f"CASE WHEN p.contact IS NULL THEN {facts} ELSE {_values(conditions, dialect)} END"
+        joined = f" LEFT JOIN ({profile.sql}) p ON p.contact = d.contact"
+    with filled(connection, profile.parts, profile.parameters):
+        yield DecidedQuery(
+            f"SELECT d.*, CAST({facts} AS {_JSON_TYPE[dialect]}) AS facts FROM {DECIDED} d{joined}", parameters
+        )
 
 
-def _stored(fields: tuple[Field, ...], values: Mapping[Measure, Exact]) -> dict[str, Stored]:
-    return {field.name: stored(values[field.measure]) for field in fields if field.measure in values}
+def _values(conditions: Conditions, dialect: str) -> str:
+    array = "json_array" if dialect == "sqlite" else "json_build_array"
+    reals = {column.value for column in conditions.columns.values() if column.real}
+    columns = [
+        _exact(f"p.{name}", dialect) if name in reals else f"p.{name}" for name in _names(conditions.columns.values())
+    ]
+    parts = (columns[start : start + MOST_ARGUMENTS] for start in range(0, len(columns), MOST_ARGUMENTS))
+    arrays = " || ', ' || ".join(f"CAST({array}({', '.join(part)}) AS TEXT)" for part in parts)
+    return f"CAST(:some AS TEXT) || {arrays} || ']}}'"
 
 
-def _described(field: Field) -> dict[str, object]:
-    found: dict[str, object] = {"type": field.type.value, "source": field.source}
+def _exact(real: str, dialect: str) -> str:
+    """A floating-point number as a text that gives it back."""
+    return f"printf('%!.17g', {real})" if dialect == "sqlite" else f"CAST({real} AS TEXT)"
+
+
+def _names(columns: Iterable[AnswerColumn]) -> Iterable[str]:
+    return dict.fromkeys(
+        chain.from_iterable((one.value, one.divisor) if one.divisor else (one.value,) for one in columns)
+    )
+
+
+def _described(field: Field, column: AnswerColumn) -> dict[str, object]:
+    found: dict[str, object] = {"type": field.type.value, "source": field.source, "answer": asdict(column)}
     if isinstance(field.measure, CustomColumn):
         found |= {"table": field.measure.table, "column": field.measure.key, "decimals": field.measure.decimals}
     return found

@@ -12,12 +12,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
-_SPACE = 1 << 64
+DIGITS = 16
+PLACE = "holdout_place"
+"""the name of ``place_of`` on SQLite, which has no hashes of its own"""
 
 
-def is_held_out(campaign: str, unit: str, share: Decimal | None) -> bool:
-    """``unit`` is an account's key, or a contact's where it has no account; ``share`` from 0 to 1."""
-    if not share:
-        return False
-    digest = hashlib.sha256(f"{campaign}\x00{unit}".encode()).digest()
-    return int.from_bytes(digest[:8]) < int(share * _SPACE)
+def place_of(campaign: str, unit: str) -> str:
+    """Where a unit stands for a campaign: hexadecimal, ``000…`` to ``fff…``, in the order of texts.
+
+    ``unit`` is an account's key, or a contact's where it has no account (``judge.UNIT``).
+    """
+    return hashlib.sha256(f"{campaign}\x00{unit}".encode()).hexdigest()[:DIGITS]
+
+
+def held_out(campaign: str, unit: str, share: Decimal | None, dialect: str) -> str:
+    """SQL of whether a unit is kept unmailed; ``campaign`` and ``unit`` are SQL of texts, ``share`` is from 0 to 1."""
+    places = int((share or 0) * 16**DIGITS)
+    if places == 0:
+        return "1 = 0"
+    if places >= 16**DIGITS:
+        return "1 = 1"
+    place = f"{PLACE}({campaign}, {unit})"
+    if dialect == "postgresql":
+        hashed = f"convert_to({campaign}, 'UTF8') || decode('00', 'hex') || convert_to({unit}, 'UTF8')"
+        place = f"substr(encode(sha256({hashed}), 'hex'), 1, {DIGITS}) COLLATE \"C\""
+    return f"{place} < '{places:0{DIGITS}x}'"

@@ -7,10 +7,12 @@ should not understand them any more, the values still stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.contacts.measures import CustomColumn, ValueType
-from orchestrator.contacts.values import restored, shown
+from orchestrator.contacts.profile import AnswerColumn
+from orchestrator.contacts.values import exact, shown
 from orchestrator.definitions.values import SegmentDefinition
 from orchestrator.segments.clauses import explain_condition
 from orchestrator.segments.compile import compile_segments
@@ -18,7 +20,7 @@ from orchestrator.segments.compile import compile_segments
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.contacts.values import Shown
+    from orchestrator.contacts.values import Exact, Shown
     from orchestrator.segments.clauses import Explanation
     from orchestrator.segments.compile import CompiledSegment
 
@@ -47,23 +49,33 @@ def kept(definition: Mapping[str, Any], facts: Mapping[str, Any]) -> Kept | None
     if conditions is None:
         return None
     described: Mapping[str, Any] = conditions["fields"]
-    values = facts["values"]
-    exact = {name: restored(value, ValueType(described[name]["type"])) for name, value in values.items()}
+    values = values_of(conditions, facts)
     explained = {}
     for name, one in _compiled(conditions).items():
-        if all(field.name in exact for field in one.fields):
-            known = {field.measure: exact[field.name] for field in one.fields}
+        if all(field.name in values for field in one.fields):
+            known = {field.measure: values[field.name] for field in one.fields}
             explained[name] = explain_condition(one.condition, known)
     return Kept(
         at=facts["at"],
         recomputed_at=facts.get("recomputed_at", facts["at"]),
         since=facts.get("since"),
         segment=conditions["segment"],
-        values={name: shown(value, ValueType(described[name]["type"])) for name, value in exact.items()},
-        sources={name: described[name]["source"] for name in exact},
+        values={name: shown(value, ValueType(described[name]["type"])) for name, value in values.items()},
+        sources={name: described[name]["source"] for name in values},
         explained=explained,
         files=conditions["files"],
     )
+
+
+def values_of(conditions: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Exact]:
+    """The exact values by field; none where the contact was yet to come. ``conditions``: of the run, those named."""
+    if "values" not in facts:
+        return {}
+    row = dict(zip(conditions["columns"], chain.from_iterable(facts["values"]), strict=True))
+    return {
+        name: exact(AnswerColumn(**one["answer"]), ValueType(one["type"]), row)
+        for name, one in conditions["fields"].items()
+    }
 
 
 def _compiled(conditions: Mapping[str, Any]) -> dict[str, CompiledSegment]:

@@ -19,6 +19,7 @@ from orchestrator.campaigns.run import TITLE_PREFIX, remote_title, run_name
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.store import recovery as books, runs as store
+from orchestrator.store.candidates import due_entries
 from orchestrator.vocabulary import TriggerKind
 
 if TYPE_CHECKING:
@@ -121,9 +122,8 @@ def _write(
         segment = store.segment_row(connection, campaign.segment)
         if segment is not None:
             existing = campaign.trigger.existing
-            entries = dict(
-                store.due_entries(connection, campaign.name, segment, since=0, until=to_epoch(now), existing=existing)
-            )
+            unanswered = due_entries(campaign.name, segment, since=0, until=to_epoch(now), existing=existing)
+            entries = unanswered.entries(connection)
     books.record_mailing(
         connection,
         books.SentMailing(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
-from orchestrator.campaigns.evidence import conditions_of, judged, keep_conditions
+from orchestrator.campaigns.evidence import conditions_of, keep_conditions, with_facts
+from orchestrator.campaigns.judge import counts, decide
 from orchestrator.campaigns.run import run_name
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.store import runs as store
-from orchestrator.store.tables import Run, Send
+from orchestrator.store.tables import Run
 from orchestrator.vocabulary import Decision, RunState
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.definitions.values import Settings, Workspace
     from orchestrator.store.database import Database
 
-ROWS = 5000
 TO_DO = {Decision.PLANNED, Decision.DEFERRED}
 
 
@@ -36,8 +36,8 @@ def start(database: Database, workspace: Workspace, occurrence: Occurrence, *, n
     settings = workspace.settings
     with database.write() as connection:
         run = _insert_run(connection, occurrence, now)
-        counts = _insert_sends(connection, workspace, occurrence, run, now)
-        state, reason = _first_state(settings, occurrence, counts)
+        decisions = _insert_sends(connection, workspace, occurrence, run, now)
+        state, reason = _first_state(settings, occurrence, decisions)
         finished = state in {RunState.NOTHING_TO_SEND, RunState.CANCELLED}
         store.set_run(
             connection, run, state=state.value, reason=reason, finished_at=to_epoch(now) if finished else None
@@ -50,14 +50,14 @@ def needs_approval(settings: Settings, recipients: int) -> bool:
     return recipients > settings.guards.approve_above
 
 
-def _first_state(settings: Settings, occurrence: Occurrence, counts: dict[Decision, int]) -> tuple[RunState, str]:
+def _first_state(settings: Settings, occurrence: Occurrence, decisions: dict[Decision, int]) -> tuple[RunState, str]:
     if occurrence.missed:
         hours = occurrence.campaign.trigger.missed_after.total_seconds() / 3600
         moment = occurrence.scheduled_for.astimezone(settings.timezone)
         return RunState.CANCELLED, (
             f"Missed: it was due at {moment:%Y-%m-%d %H:%M}, more than {hours:g} hours before anybody looked."
         )
-    recipients = sum(counts.get(decision, 0) for decision in TO_DO)
+    recipients = sum(decisions.get(decision, 0) for decision in TO_DO)
     if not recipients:
         return RunState.NOTHING_TO_SEND, ""
     if needs_approval(settings, recipients):
@@ -94,34 +94,19 @@ def _insert_run(connection: Connection, occurrence: Occurrence, now: datetime) -
 def _insert_sends(
     connection: Connection, workspace: Workspace, occurrence: Occurrence, run: Run, now: datetime
 ) -> dict[Decision, int]:
-    counts: dict[Decision, int] = {}
-    rows: list[dict[str, Any]] = []
     assert run.id is not None
-    campaign, entries = occurrence.campaign, occurrence.entries
-    conditions = conditions_of(connection, workspace.segments, campaign)
+    settings, campaign = workspace.settings, occurrence.campaign
+    conditions = conditions_of(connection, settings, workspace.segments, campaign, now=now)
     keep_conditions(connection, run, conditions)
-    for candidate, verdict, facts in judged(
-        connection, workspace.settings, campaign, conditions, entries, now=now, run=run.id
-    ):
-        counts[verdict.decision] = counts.get(verdict.decision, 0) + 1
-        rows.append(
-            {
-                "run": run.id,
-                "contact": candidate.contact,
-                "campaign": run.campaign,
-                "entered_at": candidate.entered_at,
-                "decision": verdict.decision.value,
-                "reason": verdict.reason,
-                "decided_at": to_epoch(now),
-                "email_key": candidate.email_key,
-                "not_before": to_epoch(verdict.not_before) if verdict.not_before else None,
-                "facts": facts,
-                "slots": {},
-            }
+    decide(connection, settings, campaign, occurrence.candidates, now=now, run=run.id)
+    with with_facts(connection, settings, campaign, conditions, now=now) as decided:
+        connection.execute(
+            text(
+                "INSERT INTO send (run, contact, campaign, entered_at, decision, reason, decided_at, email_key,"
+                " not_before, facts, slots)"
+                " SELECT :of_run, d.contact, :of_campaign, d.entered_at, d.decision, d.reason, :decided_at,"
+                f" d.email_key, d.not_before, d.facts, '{{}}' FROM ({decided.sql}) d ORDER BY d.contact"
+            ),
+            {**decided.parameters, "of_run": run.id, "of_campaign": run.campaign, "decided_at": to_epoch(now)},
         )
-        if len(rows) == ROWS:
-            connection.execute(insert(Send), rows)
-            rows = []
-    if rows:
-        connection.execute(insert(Send), rows)
-    return counts
+    return counts(connection)

@@ -70,11 +70,11 @@ def _first_member(connection: Connection, campaign: CampaignDefinition) -> Perso
     from orchestrator.store import runs as store
 
     segment = store.segment_row(connection, campaign.segment)
-    members = store.members(connection, segment) if segment is not None else []
-    if not members:
+    first = store.first_member(connection, segment) if segment is not None else None
+    if first is None:
         raise UsageError(
             f'The segment "{campaign.segment}" has no members as of its last recompute, so there is nobody whose mail '
             f"to send. Name a contact: campaigns test-send {campaign.name} --to … --contact ID"
         )
     query = text("SELECT id, key, email FROM contact WHERE id = :id")
-    return Person(*connection.execute(query, {"id": members[0]}).one())
+    return Person(*connection.execute(query, {"id": first}).one())

@@ -120,7 +120,7 @@ def _answers(wanted: tuple[Measure, ...], asked: Asked) -> dict[Measure, Answer]
     # what reads the same table is asked together
     for of_account in (False, True):
         asked_orders = [m for m in wanted if isinstance(m, OrderFigure | OrderAge) and m.of_account is of_account]
-        ranked = asked.apart and not of_account and any(isinstance(m, Rfm) for m in wanted)
+        ranked = asked.apart and asked.contacts is None and not of_account and any(isinstance(m, Rfm) for m in wanted)
         answers |= orders.figures(asked_orders, asked, of_account=of_account, ranked=ranked)
     answers |= activity.carts([m for m in wanted if isinstance(m, CartFigure)], asked)
     answers |= activity.events([m for m in wanted if isinstance(m, EventCount | EventAge)], asked)

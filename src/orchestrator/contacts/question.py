@@ -79,7 +79,7 @@ class Asked:
     ranking: Ranking | None = None
     """of RFM, kept for this very moment"""
     apart: bool = False
-    """figures go into temporary tables: SQLite, which copies a subquery twice to look rows up in it, is faster so"""
+    """figures may go into temporary tables (``_is_apart``)"""
     ranked: str = ""
     """set where RFM is asked apart: SQL of the figures that are ranked, over one of the parts"""
     joins: list[str] = field(default_factory=list)
@@ -99,10 +99,16 @@ class Asked:
     def join(self, alias: str, rows: str, columns: Sequence[str], on: str) -> None:
         """Join figures, whose key is called ``k``."""
         source = f"({rows})"
-        if self.apart:
+        if self._is_apart(alias):
             source = self.part(alias)
             self.parts.append(Part(source, tuple(columns), rows))
         self.joins.append(f"LEFT JOIN {source} {alias} ON {alias}.k = {on}")
+
+    def _is_apart(self, alias: str) -> bool:
+        """SQLite copies a subquery twice to look rows up in it. PostgreSQL does not; there, only what is read again, to
+        rank it, is worth a table.
+        """
+        return self.apart and (self.dialect == "sqlite" or (alias == "o" and self.ranked != ""))
 
     @staticmethod
     def part(alias: str) -> str:

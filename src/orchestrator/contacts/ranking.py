@@ -19,7 +19,6 @@ from sqlalchemy import text
 
 from orchestrator.contacts.question import Asked, InTable, Moment
 from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there, tier_of
-from orchestrator.store.database import by_covering_index
 from orchestrator.store.tables import RfmFigure
 
 if TYPE_CHECKING:
@@ -101,32 +100,34 @@ class Ranker:
         self._moment = Moment(now, settings)
         self.differs = "IS NOT" if connection.dialect.name == "sqlite" else "IS DISTINCT FROM"
 
-    def build(self, ranked: str = "") -> Ranking:
-        """From the figures of all orders; ``ranked``: SQL that gives them, where they were read already."""
-        found = of_those_who_were_there(ranked, self._moment) if ranked else self._figures(None)
-        self.connection.execute(text(f"DROP TABLE IF EXISTS {READ}"))
-        with by_covering_index(self.connection):
-            # not INSERT: PostgreSQL takes several processes for this alone
-            self.connection.execute(text(f"CREATE TEMPORARY TABLE {READ} AS {found}"))
+    def build(self, ranked: str) -> Ranking:
+        """From the figures of all orders; ``ranked``: SQL that gives them."""
+        self._read(of_those_who_were_there(ranked, self._moment))
         # few differ where recomputes went on: they are written, and the rest stays with its indexes
-        gone = f"SELECT f.contact FROM rfm_figure f LEFT JOIN {READ} r ON r.k = f.contact WHERE r.k IS NULL"
-        self.connection.execute(text(f"DELETE FROM rfm_figure WHERE contact IN ({gone})"))
+        known = f"SELECT 1 FROM {READ} r WHERE r.contact = rfm_figure.contact"
+        self.connection.execute(text(f"DELETE FROM rfm_figure WHERE NOT EXISTS ({known})"))
         differs = " OR ".join(f"f.{figure} {self.differs} r.{figure}" for figure in FIGURES)
-        others = f"FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.k WHERE {differs}"
+        others = f"FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.contact WHERE {differs}"
         contacts = self._number(f"SELECT COUNT(*) FROM {READ}")
         if REBUILD * self._number(f"SELECT COUNT(*) {others}") > contacts:
             self._rebuild()
         else:
-            self._upsert(f"SELECT r.k, r.latest, r.orders, r.revenue {others}")
+            self._upsert(f"SELECT r.contact, r.latest, r.orders, r.revenue {others}")
         cuts = self._cuts(contacts)
         return Ranking(cuts, self._sums(Ranking(cuts, {})))
+
+    def _read(self, figures: str) -> None:
+        self._make(READ, *FIGURES)
+        self.connection.execute(text(f"INSERT INTO {READ} (contact, {', '.join(FIGURES)}) {figures}"))
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(text(f"ANALYZE {READ}"))
 
     def _rebuild(self) -> None:
         table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
         for index in table.indexes:
             index.drop(self.connection, checkfirst=True)
         self.connection.execute(text("DELETE FROM rfm_figure"))
-        self._upsert(f"SELECT k, latest, orders, revenue FROM {READ} WHERE true")
+        self._upsert(f"SELECT contact, latest, orders, revenue FROM {READ} WHERE true")
         for index in table.indexes:
             index.create(self.connection)
         if self.connection.dialect.name == "postgresql":
@@ -255,9 +256,8 @@ class Ranker:
         cuts = [(figure, Cut(value, count)) for (figure, value), count in zip(values, counts, strict=True)]
         return {figure: tuple(cut for of, cut in cuts if of == figure) for figure in FIGURES}
 
-    def _figures(self, candidates: str | None) -> str:
-        chosen = None if candidates is None else InTable(candidates)
-        return figures(Asked(self._moment, self.connection.dialect.name, chosen))
+    def _figures(self, candidates: str) -> str:
+        return figures(Asked(self._moment, self.connection.dialect.name, InTable(candidates)))
 
     def _upsert(self, rows: str) -> None:
         """``rows``: SQL that ends with a condition; SQLite would take ON for that of a join."""

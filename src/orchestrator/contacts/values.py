@@ -17,12 +17,7 @@ Exact = Fraction | float | str | bool | None
 """a value to compare: whole and decimal numbers as fractions, measured ones as floats"""
 Shown = Decimal | int | float | str | bool | None
 """a value in people's units: money as a decimal with two places"""
-Stored = int | float | str | bool | None
-"""an exact value in JSON: a whole number, a measured one, yes or no, or a text; other exact numbers are texts, as
-"61250.4" or "100/3"
-"""
 CENT = Decimal("0.01")
-MOST_PLACES = 20
 
 
 def exact(column: AnswerColumn, type_: ValueType, row: Any) -> Exact:
@@ -49,27 +44,6 @@ def shown(value: Exact, type_: ValueType) -> Shown:
     if type_ is ValueType.MONEY:
         return (Decimal(value.numerator) / value.denominator).quantize(CENT, ROUND_HALF_UP)
     return value.numerator if value.denominator == 1 else float(value)
-
-
-def stored(value: Exact) -> Stored:
-    """The value in JSON, without loss: ``restored`` gives it back."""
-    if not isinstance(value, Fraction):
-        return value
-    if value.denominator == 1:
-        return value.numerator
-    for places in range(1, MOST_PLACES):
-        if 10**places % value.denominator == 0:
-            # not by Decimal, which rounds to the precision of its context
-            digits = str(abs(value.numerator) * (10**places // value.denominator)).zfill(places + 1)
-            return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
-    return f"{value.numerator}/{value.denominator}"
-
-
-def restored(value: Stored, type_: ValueType) -> Exact:
-    """A stored value, exact again."""
-    if type_ in {ValueType.NUMBER, ValueType.MONEY} and isinstance(value, int | str):
-        return Fraction(value)
-    return value
 
 
 def is_date(value: str) -> bool:

@@ -121,10 +121,8 @@ class Story:
         try:
             with engine.database.read() as connection:
                 segment = store.segment_row(connection, "eu-big-idle-cart")
-                members = store.members(connection, segment) if segment is not None else []
-                key = connection.exec_driver_sql(
-                    f"SELECT key FROM contact WHERE id = {int(members[0]) if members else 1}"
-                ).scalar()
+                first = store.first_member(connection, segment) if segment is not None else None
+                key = connection.exec_driver_sql(f"SELECT key FROM contact WHERE id = {first or 1}").scalar()
         finally:
             engine.close()
         return str(key)

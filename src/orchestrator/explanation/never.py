@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.judge import verdict_on
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.values import shown
 from orchestrator.definitions.schedules import next_after
@@ -47,7 +47,7 @@ def never(connection: Connection, workspace: Workspace, campaign: str, contact: 
     else:
         if found is not None and found.member:
             reasons += _trigger(connection, definition, found, zone, now)
-        _, verdict = next(verdicts(connection, workspace.settings, definition, {contact: None}, now=now))
+        verdict = verdict_on(connection, workspace.settings, definition, contact, now=now)
         if verdict.decision not in {Decision.PLANNED, Decision.DEFERRED}:
             decision = verdict.decision.value
         if verdict.reason and verdict.decision is not Decision.LEFT_SEGMENT:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, text
 from sqlmodel import col
 
+from orchestrator.campaigns.kept import kept
 from orchestrator.clock import from_epoch
 from orchestrator.people.holdings import HOLDINGS, NOBODY, parameters
 from orchestrator.store import tags
-from orchestrator.store.tables import Account, Contact
+from orchestrator.store.tables import Account, Contact, Run
 from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
@@ -58,7 +59,21 @@ def _rows(connection: Connection, holding: Holding, person: Person) -> list[Any]
     found = connection.execute(query, parameters(holding, person)).mappings().all()
     if holding.table in MASKS:
         return _segments(connection, found)
-    return [dict(_readable(connection, column, value) for column, value in row.items()) for row in found]
+    return [
+        dict(_readable(connection, column, value) for column, value in _with_fields(connection, row).items())
+        for row in found
+    ]
+
+
+def _with_fields(connection: Connection, row: RowMapping) -> dict[str, Any]:
+    """A decision's values by the names of their fields, instead of by their places."""
+    if not row.get("facts"):
+        return dict(row)
+    definition = connection.scalar(select(col(Run.definition)).where(col(Run.id) == row["run"]))
+    rested_on = kept(definition or {}, row["facts"])
+    values = rested_on.values if rested_on is not None else {}
+    readable = {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+    return {**row, "facts": {**row["facts"], "values": readable}}
 
 
 def _company(connection: Connection, person: Person) -> dict[str, Any] | None:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from orchestrator.campaigns import judge
 from orchestrator.campaigns.content import render
-from orchestrator.campaigns.judge import verdicts
 from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.merge_fields import confirmed_values
 from orchestrator.errors import UsageError
 from orchestrator.previews import recipients as people
 from orchestrator.segments.members import members_as_of
-from orchestrator.store import runs as store
+from orchestrator.store import candidates
 from orchestrator.templates.mailings import compile_mailings
-from orchestrator.vocabulary import Consent, Decision
+from orchestrator.vocabulary import Decision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ MERGE_FIELDS = 30
 """of an audience on Mailchimp's smaller plans; an account with more may need fewer mailings"""
 MOST_MAILINGS = 100
 PAGE = 500
-WOULD_GET_IT = {Decision.PLANNED, Decision.DEFERRED}
+WOULD_GET_IT = (Decision.PLANNED, Decision.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,9 @@ def _recipients(connection: Connection, engine: Engine, campaign: CampaignDefini
     if segment is None:
         members = members_as_of(connection, workspace.settings, workspace.segments, campaign.segment, now=now)
         return people.ids_with_consent(connection, [member.contact_id for member in members])
-    entries: dict[int, int | None] = dict.fromkeys(store.members(connection, segment))
-    found = list(verdicts(connection, workspace.settings, campaign, entries, now=now))
-    would = [candidate.contact for candidate, verdict in found if verdict.decision in WOULD_GET_IT]
-    return would or [candidate.contact for candidate, _ in found if candidate.consent == Consent.OPTED_IN]
+    judge.decide(connection, workspace.settings, campaign, candidates.members(segment), now=now)
+    would = judge.decided_as(connection, WOULD_GET_IT)
+    return would or judge.decided_as(connection, [one for one in Decision if one is not Decision.NO_CONSENT])
 
 
 def _index(campaign: CampaignDefinition, written: list[Written]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.content import render
-from orchestrator.campaigns.judge import verdicts
+from orchestrator.campaigns.judge import verdict_on
 from orchestrator.campaigns.library import template_library, template_settings
 from orchestrator.campaigns.quality import findings
 from orchestrator.definitions.workspace import read_workspace
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from orchestrator.campaigns.eligibility import Verdict
+    from orchestrator.campaigns.judge import Verdict
     from orchestrator.definitions.values import CampaignDefinition, Workspace
     from orchestrator.engine import Engine
     from orchestrator.previews.recipients import Place, Recipient
@@ -95,8 +95,7 @@ class Previews:
             place = self._place(connection, workspace, campaign, recipient)
             verdict = None
             if people.recorded_segment(connection, campaign.segment) is not None:
-                entries: dict[int, int | None] = {recipient.id: None}
-                verdict = next(iter(verdicts(connection, workspace.settings, campaign, entries, now=now)))[1]
+                verdict = verdict_on(connection, workspace.settings, campaign, recipient.id, now=now)
         rendered = self._rendered(workspace, campaign, recipient)
         gate = Gate()
         gate.look(rendered)

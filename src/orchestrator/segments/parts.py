@@ -1,4 +1,4 @@
-"""Figures of everybody in temporary tables whose key is the row id, as long as a query needs them. For SQLite."""
+"""Figures of everybody in temporary tables, as long as a query needs them. On SQLite their key is the row id."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+
+from orchestrator.store.database import by_covering_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +22,16 @@ def filled(connection: Connection, parts: Sequence[Part], parameters: Mapping[st
     """The tables exist and are filled within the block."""
     for part in parts:
         connection.execute(text(f"DROP TABLE IF EXISTS {part.table}"))
-        columns = ", ".join(("k INTEGER PRIMARY KEY", *part.columns))
-        connection.execute(text(f"CREATE TEMPORARY TABLE {part.table} ({columns})"))
-        filling = text(f"INSERT INTO {part.table} {part.rows}")
-        connection.execute(filling, {name: parameters[name] for name in filling.compile().params})
+        head = f"CREATE TEMPORARY TABLE {part.table} AS"  # PostgreSQL takes several processes for this, one for INSERT
+        if connection.dialect.name == "sqlite":
+            columns = ", ".join(("k INTEGER PRIMARY KEY", *part.columns))
+            connection.execute(text(f"CREATE TEMPORARY TABLE {part.table} ({columns})"))
+            head = f"INSERT INTO {part.table}"
+        filling = text(f"{head} {part.rows}")
+        with by_covering_index(connection):
+            connection.execute(filling, {name: parameters[name] for name in filling.compile().params})
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"ANALYZE {part.table} (k)"))
     yield
     for part in parts:
         connection.execute(text(f"DROP TABLE {part.table}"))

@@ -108,7 +108,7 @@ class Pass:
         if why or scope is Scope.CHECKED:
             if not why:
                 self.difference.set_aside()
-            self._compute_everybody(bits, keep)
+            self._compute(bits, keep, None)
             if not why:
                 drift = self.difference.compare(bits)
                 why = "it was checked"
@@ -164,17 +164,16 @@ class Pass:
             if low < high:
                 self._candidates.add(f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}")
 
-    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable) -> None:
-        self.difference.compute(self._query(contacts), bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
-
-    def _compute_everybody(self, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
-        self._ranking = None
-        query = self._query(None)
+    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable | None) -> None:
+        """Of everybody, RFM is ranked from the figures that the segments need anyway, so that orders are read once."""
+        if contacts is None:
+            self._ranking = None
+        query = self._query(contacts)
         with filled(self.connection, query.parts, query.parameters):
-            if self._ranks:
+            if query.ranked:
                 self._ranking = self._ranker.build(query.ranked)
-                query = self._query(None)
-            self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now))
+                query = self._query(contacts)
+            self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
 
     def _query(self, contacts: InTable | None) -> SegmentQuery:
         return segment_query(
@@ -184,7 +183,7 @@ class Pass:
             dialect=self.connection.dialect.name,
             contacts=contacts,
             ranking=self._ranking,
-            apart=contacts is None and self.connection.dialect.name == "sqlite",
+            apart=True,
         )
 
     @property

@@ -399,6 +399,8 @@ def _configure(connection: sqlite3.Connection) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA temp_store=FILE")
     cursor.execute("PRAGMA cache_size=-65536")
+    # figures of a recompute that are looked up at random; 2 MB otherwise
+    cursor.execute("PRAGMA temp.cache_size=-65536")
     cursor.close()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from orchestrator.store.runs import TOO_LATE
+from orchestrator.store.candidates import TOO_LATE
 from orchestrator.store.tables import AudienceMember, Contact, Mailing, Send
 from orchestrator.vocabulary import Decision
 

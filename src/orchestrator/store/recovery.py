@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 REASON = "Found at Mailchimp: it was sent, and the database was restored to a moment before that."
 
+CHUNK = 500
+"""addresses named in one statement"""
+
 
 @dataclass(frozen=True, slots=True)
 class SentMailing:
@@ -153,8 +156,8 @@ def _settle_mailing(connection: Connection, run: int, sent: SentMailing, recipie
 def _contacts(connection: Connection, addresses: list[str]) -> dict[str, int]:
     """Address -> the contact that has it, or had it when the provider was last told."""
     found: dict[str, int] = {}
-    for start in range(0, len(addresses), store.CHUNK):
-        chunk = {f"a{number}": address for number, address in enumerate(addresses[start : start + store.CHUNK])}
+    for start in range(0, len(addresses), CHUNK):
+        chunk = {f"a{number}": address for number, address in enumerate(addresses[start : start + CHUNK])}
         marks = ", ".join(f":{name}" for name in chunk)
         former = text(
             f"SELECT email_key, contact FROM audience_member WHERE contact IS NOT NULL AND email_key IN ({marks})"

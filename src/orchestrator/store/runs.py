@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlmodel import Session, col
 
 from orchestrator.store import run_list
@@ -13,16 +13,12 @@ from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import OPEN_RUN_STATES, Decision, MailingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
     from orchestrator.store.database import Database
 
-CHUNK = 500
-"""rows named in one IN list"""
-TOO_LATE = [MailingState.SEND_WANTED.value, MailingState.SENDING.value, MailingState.SENT.value]
-"""mailings that may be on their way"""
 decision_counts = run_list.decision_counts
 
 
@@ -51,85 +47,13 @@ def segment_row(connection: Connection, name: str) -> Segment | None:
     return next(iter(_detached(connection, _select(Segment).where(col(Segment.name) == name))), None)
 
 
-def members(connection: Connection, segment: Segment) -> list[int]:
-    """The contacts in a segment, as of its last recompute."""
-    rows = connection.execute(
-        text("SELECT contact FROM membership_mask WHERE word = :word AND (mask & :flag) <> 0 ORDER BY contact"),
+def first_member(connection: Connection, segment: Segment) -> int | None:
+    """Of the contacts in a segment, as of its last recompute, the one that was imported first."""
+    found: int | None = connection.scalar(
+        text("SELECT MIN(contact) FROM membership_mask WHERE word = :word AND (mask & :flag) <> 0"),
         {"word": segment.bit // WORD_BITS, "flag": 1 << (segment.bit % WORD_BITS)},
     )
-    return [row[0] for row in rows]
-
-
-def due_entries(
-    connection: Connection, campaign: str, segment: Segment, *, since: int, until: int, existing: bool
-) -> list[tuple[int, int]]:
-    """(contact, entered_at) of present members whose entry, at ``since`` to ``until``, this campaign has not answered.
-
-    ``existing``: those found at the segment's first computation count as entered then.
-    """
-    values = {
-        "segment": segment.id,
-        "word": segment.bit // WORD_BITS,
-        "flag": 1 << (segment.bit % WORD_BITS),
-        "since": since,
-        "until": until,
-        "campaign": campaign,
-        "baseline": segment.baseline_at,
-    }
-    unanswered = (
-        "NOT EXISTS (SELECT 1 FROM send s WHERE s.campaign = :campaign AND s.contact = e.contact "
-        "AND s.entered_at = e.at)"
-    )
-    sql = (
-        "SELECT e.contact, e.at FROM (SELECT x.contact AS contact, max(x.at) AS at FROM membership_change x "
-        "JOIN membership_mask w ON w.contact = x.contact AND w.word = :word AND (w.mask & :flag) <> 0 "
-        "WHERE x.segment = :segment AND x.entered GROUP BY x.contact) e "
-        f"WHERE e.at >= :since AND e.at <= :until AND {unanswered}"
-    )
-    if existing:
-        sql += (
-            " UNION ALL SELECT e.contact, e.at FROM (SELECT w.contact AS contact, CAST(:baseline AS BIGINT) AS at "
-            "FROM membership_mask w WHERE w.word = :word AND (w.mask & :flag) <> 0 AND NOT EXISTS (SELECT 1 "
-            "FROM membership_change x WHERE x.segment = :segment AND x.contact = w.contact AND x.entered)) e "
-            f"WHERE e.at <= :until AND {unanswered}"
-        )
-    return [(row[0], row[1]) for row in connection.execute(text(sql + " ORDER BY 1"), values)]
-
-
-# -- what the decisions depend on
-
-
-def candidate_rows(
-    connection: Connection, contacts: Sequence[int], *, campaign: str, run: int, cap_since: int
-) -> Iterator[dict[str, object]]:
-    """For each contact: consent, member, last mail of the campaign and whether one still waits, mails of all campaigns
-    since ``cap_since``.
-
-    Mails that an open run still plans count as mailed: two runs of one cycle must not both use the last place.
-    """
-    for start in range(0, len(contacts), CHUNK):
-        marks = ", ".join(str(int(contact)) for contact in contacts[start : start + CHUNK])
-        query = text(
-            "SELECT c.id AS contact, c.key AS key, c.email_key AS email_key, "
-            "CASE WHEN a.key IS NULL THEN 'contact ' || c.key ELSE 'account ' || a.key END AS unit, "
-            "c.consent AS consent, m.refusal AS refusal, m.detail AS refusal_detail, "
-            # a member who waits to be moved to the contact's new address speaks for it
-            "coalesce(m.status, (SELECT max(o.status) FROM audience_member o WHERE o.contact = c.id)) "
-            "AS member_status, "
-            "(SELECT x.reason FROM opt_out x WHERE x.contact = c.id) AS left_as, "
-            "c.timezone AS timezone, coalesce(c.country, a.country) AS country, "
-            "(SELECT max(coalesce(s.sent_at, s.decided_at)) FROM send s WHERE s.contact = c.id "
-            "AND s.campaign = :campaign AND s.run <> :run AND s.decision IN ('sent', 'planned')) AS last_sent_at, "
-            "EXISTS (SELECT 1 FROM send s WHERE s.contact = c.id AND s.campaign = :campaign AND s.run <> :run "
-            "AND s.decision IN ('planned', 'deferred')) AS waits, "
-            "(SELECT count(*) FROM send s WHERE s.contact = c.id AND s.run <> :run "
-            "AND s.decision IN ('sent', 'planned') AND coalesce(s.sent_at, s.decided_at) > :cap_since) AS recent_sends "
-            "FROM contact c LEFT JOIN account a ON a.id = c.account "
-            "LEFT JOIN audience_member m ON m.email_key = c.email_key "
-            f"WHERE c.id IN ({marks}) ORDER BY c.id"
-        )
-        for row in connection.execute(query, {"campaign": campaign, "run": run, "cap_since": cap_since}):
-            yield dict(row._mapping)  # noqa: SLF001 -- the documented way from a row to a dict
+    return found
 
 
 # -- runs
@@ -204,23 +128,13 @@ def sends_to_compile(connection: Connection, run: int) -> list[int]:
     return list(connection.scalars(query.order_by(col(Send.contact))))
 
 
-def sends_to_recheck(connection: Connection, run: int) -> list[tuple[int, int | None]]:
-    """(contact, entered_at) of planned mails that can still be held back."""
-    query = (
-        select(col(Send.contact), col(Send.entered_at))
-        .join(Mailing, col(Mailing.id) == col(Send.mailing), isouter=True)
-        .where(col(Send.run) == run, col(Send.decision) == Decision.PLANNED.value)
-        .where(col(Mailing.state).is_(None) | col(Mailing.state).not_in(TOO_LATE))
+def next_open(connection: Connection, run: int) -> int | None:
+    """When the first of a run's deferred mails may go out; None where none is deferred."""
+    query = select(func.min(func.coalesce(col(Send.not_before), 0)))
+    moment: int | None = connection.scalar(
+        query.where(col(Send.run) == run, col(Send.decision) == Decision.DEFERRED.value)
     )
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(col(Send.contact)))]
-
-
-def deferred_sends(connection: Connection, run: int) -> list[tuple[int, int | None, int]]:
-    """(contact, entered_at, not_before) of deferred mails."""
-    query = select(col(Send.contact), col(Send.entered_at), col(Send.not_before)).where(
-        col(Send.run) == run, col(Send.decision) == Decision.DEFERRED.value
-    )
-    return [(row[0], row[1], row[2] or 0) for row in connection.execute(query.order_by(col(Send.contact)))]
+    return moment
 
 
 def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, object]]) -> None:
@@ -236,17 +150,6 @@ def set_decisions(connection: Connection, run: int, rows: Sequence[Mapping[str, 
                 f"WHERE run = {int(run)} AND contact = :contact"
             ),
             list(rows),
-        )
-
-
-def set_facts(connection: Connection, run: int, rows: Sequence[Mapping[str, object]]) -> None:
-    """What decisions that were taken again rest on: ``contact``, ``facts``."""
-    if rows:
-        connection.execute(
-            update(Send)
-            .where(col(Send.run) == run, col(Send.contact) == bindparam("who"))
-            .values(facts=bindparam("now_known")),
-            [{"who": row["contact"], "now_known": row["facts"]} for row in rows],
         )
 
 
