@@ -105,6 +105,14 @@ def test_help_loads_click_and_a_list() -> None:
     assert {name for name in foreign if not name.startswith("_sysconfigdata")} == {"click"}
 
 
+def test_a_check_without_a_database_or_a_network_loads_neither(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    assert run(["init", str(folder)]) == 0
+    modules = loaded(["-C", str(folder), "check"])
+    assert not modules & {"sqlalchemy", "sqlite3", "requests", "concurrent.futures", "asyncio"}
+    assert not (folder / "campaigns.db").exists()
+
+
 @pytest.mark.parametrize("command", ALLOWED)
 def test_a_command_loads_what_it_needs(shop: Path, command: str) -> None:
     modules = loaded(["-C", str(shop), "--now", NOW, *command.split()])
