@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from orchestrator.campaigns.content import render
 from orchestrator.campaigns.evidence import conditions_of, keep_conditions, with_facts
-from orchestrator.campaigns.judge import DECIDED, decide
+from orchestrator.campaigns.judge import DECIDED, decide, drop
 from orchestrator.campaigns.library import template_library
 from orchestrator.campaigns.merge_fields import carriers, confirmed_values, lease, make_fields, release_outdated
 from orchestrator.campaigns.quality import stop_if_unfit
@@ -146,6 +146,7 @@ def _decide_again(
             ),
             {**decided.parameters, "of_run": run.id, "decided_at": to_epoch(now)},
         )
+    drop(connection)
 
 
 def _give_up_missed(

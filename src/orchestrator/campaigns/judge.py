@@ -1,6 +1,6 @@
 """The decisions about all candidates of a run, taken in the database: facts, then the first rule that holds.
 
-They stand in the temporary table ``decided`` until the transaction ends or others are taken. What a database cannot
+They stand in the temporary table ``decided`` until others are taken, or ``drop`` removes them. What a database cannot
 know is told to it first: when a place is open next, and on SQLite the hash of the holdout.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DECIDED = "decided"
 """contact, entered_at, email_key, decision, reason, not_before: a row for each candidate that exists"""
-CANDIDATE, CLOSED, MAILED = "candidate", "closed_place", "mailed"
+CANDIDATE, CLOSED, MAILED = "run_candidate", "closed_place", "mailed"
 COUNTRY = "COALESCE(c.country, a.country, '')"
 UNIT = "CASE WHEN a.key IS NULL THEN 'contact ' || c.key ELSE 'account ' || a.key END"
 _SENT = f"'{Decision.SENT.value}', '{Decision.PLANNED.value}'"
@@ -87,6 +87,12 @@ def decide(
     )
     if dialect == "postgresql":
         connection.execute(text(f"ANALYZE {DECIDED}"))
+
+
+def drop(connection: Connection) -> None:
+    """Remove the temporary tables: what is committed leaves them to the connection."""
+    for table in (DECIDED, MAILED, CLOSED, CANDIDATE):
+        connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
 
 
 def counts(connection: Connection) -> dict[Decision, int]:

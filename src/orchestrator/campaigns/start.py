@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, text
 
 from orchestrator.campaigns.evidence import conditions_of, keep_conditions, with_facts
-from orchestrator.campaigns.judge import counts, decide
+from orchestrator.campaigns.judge import counts, decide, drop
 from orchestrator.campaigns.run import run_name
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.store import runs as store
@@ -109,4 +109,6 @@ def _insert_sends(
             ),
             {**decided.parameters, "of_run": run.id, "of_campaign": run.campaign, "decided_at": to_epoch(now)},
         )
-    return counts(connection)
+    decisions = counts(connection)
+    drop(connection)
+    return decisions
