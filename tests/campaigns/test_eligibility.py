@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from sqlalchemy import text
-from tests.campaigns.verdicts import Facts, at, know_places, verdict
+from tests.campaigns.verdicts import Facts, at, verdict
 
+from orchestrator.campaigns import holdout
 from orchestrator.campaigns.eligibility import FACTS, Terms, rules
 from orchestrator.definitions.values import CampaignDefinition, FrequencyCap, LimitSettings, Trigger
 from orchestrator.vocabulary import Consent, Decision, MemberStatus, OptOutReason, Refusal, TriggerKind
@@ -84,7 +85,7 @@ def judged(
     )
     values = {f"{name}_{n}": value for n, facts in enumerate(people) for name, value in asdict(facts).items()}
     with database.read() as connection:
-        know_places(connection)
+        holdout.prepare(connection)
         answer = connection.execute(
             text(
                 f"SELECT CASE {decision} ELSE '{Decision.PLANNED.value}' END, CASE {reason} ELSE '' END"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from sqlalchemy import insert, text
-from tests.campaigns.verdicts import is_held_out, know_places
+from tests.campaigns.verdicts import is_held_out
 
-from orchestrator.campaigns.holdout import held_out
+from orchestrator.campaigns.holdout import held_out, prepare
 from orchestrator.store.tables import Account
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def held(database: Database, campaign: str, share: Decimal | None, units: Iterab
     """Those of the units that the database holds out."""
     sql = held_out("CAST(:campaign AS TEXT)", "a.key", share, database.dialect)
     with database.read() as connection:
-        know_places(connection)
+        prepare(connection)
         rows = [{"key": unit, "extra": {}} for unit in units]
         if rows:
             connection.execute(insert(Account), rows)

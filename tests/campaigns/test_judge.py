@@ -257,7 +257,7 @@ def row_of(connection: Connection, name: str) -> Segment:
     return found
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WORLDS, st.sampled_from(NAMES[:2]), st.none() | ANY_TIME, st.none() | ANY_TIME, st.booleans())
 def test_candidates_are_those_whom_loops_find(
     database: Database, world: World, name: str, first: int | None, last: int | None, chance: bool
@@ -339,7 +339,7 @@ def whom(connection: Connection, asked: Asked, kind: str) -> Candidates:
     return with_entries(members(one), due) if kind == "members" else due
 
 
-@hypothesis_settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=QUESTIONS, kind=st.sampled_from(["named", "named", "members", "due", "again"]))
 def test_the_database_decides_what_loops_decide(database: Database, asked: Asked, kind: str) -> None:
     with database.read() as connection:
@@ -356,7 +356,7 @@ def test_the_database_decides_what_loops_decide(database: Database, asked: Asked
             assert len(decided_as(connection, [decision])) == number
 
 
-@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=QUESTIONS)
 def test_one_alone_is_decided_as_among_all(database: Database, asked: Asked) -> None:
     asked = replace(asked, run=0)
@@ -405,9 +405,9 @@ def test_where_it_is_night_the_mail_waits_for_the_morning(database: Database) ->
     assert found == Verdict(Decision.DEFERRED, words, datetime(2026, 3, 2, 22, 0, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", None, "../etc"])
-def test_a_zone_that_nobody_knows_is_the_business_zone(database: Database, zone: str | None) -> None:
-    assert verdict_in(database, one_contact(timezone=zone)) == Verdict(Decision.PLANNED)
+def test_a_zone_that_nobody_knows_is_the_business_zone(database: Database) -> None:
+    for zone in ("Mars/Olympus", "", None, "../etc"):
+        assert verdict_in(database, one_contact(timezone=zone)) == Verdict(Decision.PLANNED), zone
 
 
 def test_a_segment_in_a_later_word_of_the_masks_excludes(database: Database) -> None:
@@ -447,13 +447,13 @@ def test_a_member_under_an_earlier_address_speaks_until_the_new_one_is_known(dat
     assert verdict_in(database, world) == Verdict(Decision.PLANNED)
 
 
-@pytest.mark.parametrize(("decision", "again"), [("sent", False), ("planned", False), ("rejected", True)])
-def test_only_what_went_out_or_will_counts_against_a_second_mail(
-    database: Database, decision: str, again: bool
-) -> None:
-    world = one_contact()
-    world.sends = [send(3, 1, decision=decision, decided_at=at(NOON) - 60)]
-    assert (verdict_in(database, world).decision is Decision.PLANNED) == again
+def test_only_what_went_out_or_will_counts_against_a_second_mail(database: Database) -> None:
+    for decision in Decision:
+        world = one_contact()
+        world.sends = [send(3, 1, decision=decision.value, decided_at=at(NOON) - 60)]
+        withholds = decision in {Decision.SENT, Decision.PLANNED, Decision.DEFERRED}
+        found = verdict_in(database, world).decision
+        assert found is (Decision.RECENTLY_MAILED if withholds else Decision.PLANNED), decision
 
 
 def test_mails_count_within_the_caps_window_to_the_second(database: Database) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from orchestrator.campaigns import holdout
 from orchestrator.campaigns.open_hours import next_open, zone_of
 from orchestrator.store import tables
 from orchestrator.vocabulary import Decision
@@ -50,13 +49,6 @@ OF_PERSON = {
 
 def at(moment: datetime) -> int:
     return int(moment.timestamp())
-
-
-def know_places(connection: Connection) -> None:
-    """What ``judge.decide`` tells SQLite before it asks for the holdout."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        driver.create_function(holdout.PLACE, 2, holdout.place_of, deterministic=True)
 
 
 @dataclass(frozen=True)

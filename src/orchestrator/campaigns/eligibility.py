@@ -8,6 +8,7 @@ the database, over one row of facts (``x``) for each candidate.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.holdout import held_out
@@ -18,7 +19,7 @@ from orchestrator.vocabulary import Consent, Decision, MemberStatus, OptOutReaso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from orchestrator.definitions.values import CampaignDefinition, LimitSettings
@@ -40,6 +41,7 @@ MAILABLE = ("", GONE, MemberStatus.SUBSCRIBED.value, MemberStatus.CLEANED.value)
 """statuses that do not suppress; a cleaned address is undeliverable, which has a rule of its own"""
 ADDRESS_REFUSALS = (Refusal.INVALID_ADDRESS,)
 LASTING_REFUSALS = (Refusal.COMPLIANCE, Refusal.FORGOTTEN)
+YEAR = 366
 FACTS = {
     "consent": "what the ERP says",
     "member_status": "at the provider, of the address; null or '': no member yet",
@@ -143,7 +145,9 @@ def _frequency(terms: Terms) -> Iterator[Rule]:
     again_after = terms.campaign.trigger.again_after
     if again_after is not None:
         since = terms.now - again_after
-        at = local_time("x.last_sent_at", terms.timezone, terms.dialect, since=since, until=terms.now)
+        # with `--now` in the past there are mails of later
+        until = terms.now + timedelta(days=YEAR)
+        at = local_time("x.last_sent_at", terms.timezone, terms.dialect, since=since, until=until)
         words = terms.say(f", less than {_words(again_after)} ago.")
         reason = f"{terms.say('Had this campaign at ')} || {at} || {words}"
         yield Rule(Decision.RECENTLY_MAILED, f"x.last_sent_at > {to_epoch(since)}", reason)

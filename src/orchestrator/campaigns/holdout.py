@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from sqlalchemy.engine import Connection
+
 DIGITS = 16
 PLACE = "holdout_place"
-"""the name of ``place_of`` on SQLite, which has no hashes of its own"""
+"""the name of ``place_of`` on SQLite"""
 
 
 def place_of(campaign: str, unit: str) -> str:
@@ -25,8 +27,19 @@ def place_of(campaign: str, unit: str) -> str:
     return hashlib.sha256(f"{campaign}\x00{unit}".encode()).hexdigest()[:DIGITS]
 
 
+def prepare(connection: Connection) -> None:
+    """SQLite learns the hash; PostgreSQL has it."""
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.create_function(PLACE, 2, place_of, deterministic=True)
+
+
 def held_out(campaign: str, unit: str, share: Decimal | None, dialect: str) -> str:
-    """SQL of whether a unit is kept unmailed; ``campaign`` and ``unit`` are SQL of texts, ``share`` is from 0 to 1."""
+    """SQL of whether a unit is kept unmailed; ``campaign`` and ``unit`` are SQL of texts, ``share`` is from 0 to 1.
+
+    Holds on a connection that was prepared.
+    """
     places = int((share or 0) * 16**DIGITS)
     if places == 0:
         return "1 = 0"

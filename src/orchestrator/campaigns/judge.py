@@ -7,6 +7,7 @@ know is told to it first: when a place is open next, and on SQLite the hash of t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -58,15 +59,14 @@ def decide(
     run: int = 0,
 ) -> None:
     """Fill the table ``decided``. ``run``: the run that asks, whose own planned mails do not count against anybody."""
+    # a local time would make a week of it an hour longer or shorter where the clocks are changed
+    now = now.astimezone(UTC)
     dialect = connection.dialect.name
     terms = Terms(campaign, settings.limits, settings.timezone, now, dialect)
     found = rules(terms)
     _gather(connection, candidates)
     _note_closed_places(connection, settings, now)
-    if dialect == "sqlite":
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.create_function(holdout.PLACE, 2, holdout.place_of, deterministic=True)
+    holdout.prepare(connection)
     cap = settings.limits.per_contact
     values = {
         "campaign": campaign.name,

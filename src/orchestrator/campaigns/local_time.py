@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from orchestrator.clock import to_epoch
+from orchestrator.clock import from_epoch, to_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ def local_time(moment: str, zone: ZoneInfo, dialect: str, *, since: datetime, un
 
 def _offsets(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
     """From when on (seconds since 1970) the zone is so many seconds ahead of UTC; the first is that at ``since``."""
+    # in whole seconds and in UTC, where a day has 24 hours
+    since, until = from_epoch(to_epoch(since)), from_epoch(to_epoch(until))
     moment, offset = since, _offset(since, zone)
     yield to_epoch(since), offset
     while moment < until:
