@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 
 import pytest
@@ -16,7 +15,7 @@ from orchestrator.errors import (
     RejectedByProvider,
     RetryLater,
 )
-from orchestrator.mailchimp.answers import failure_of_answer, failure_of_exchange
+from orchestrator.mailchimp.answers import failure_of_answer, failure_of_exchange, json_object
 from orchestrator.mailchimp.failures import Effect, Failure, Kind, scrubbed
 
 JSON = "application/problem+json; charset=utf-8"
@@ -24,11 +23,11 @@ SIGNUPS = "a@b.example has signed up to a lot of lists very recently; we're not 
 
 
 def told(status: int, title: str, detail: str = "", **more: object) -> Failure | None:
-    return failure_of_answer(status, JSON, json.dumps({"title": title, "detail": detail, **more}).encode())
+    return failure_of_answer(status, JSON, {"title": title, "detail": detail, **more})
 
 
 def bare(status: int, body: bytes = b"", content_type: str = "") -> Failure | None:
-    return failure_of_answer(status, content_type, body)
+    return failure_of_answer(status, content_type, json_object(body))
 
 
 @pytest.mark.parametrize(

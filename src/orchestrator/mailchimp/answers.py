@@ -31,9 +31,8 @@ _ADVICE = {
 """statuses that every further call would meet too, and what to do"""
 
 
-def failure_of_answer(status: int, content_type: str, body: bytes) -> Failure | None:
-    """What is wrong with an answer; None: it is a success (204, or 2xx with a JSON object)."""
-    document = _json_object(body)
+def failure_of_answer(status: int, content_type: str, document: dict[str, Any] | None) -> Failure | None:
+    """What is wrong with an answer, whose body is ``document``; None: it is a success (204, or 2xx with an object)."""
     if status == 204 or (200 <= status < 300 and document is not None):
         return None
     if 200 <= status < 300:
@@ -132,7 +131,8 @@ class _Problem:
         return cls(title, detail, said)
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The body of an answer, if it is one JSON object."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import mailchimp_marketing
 import requests
@@ -22,7 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_afte
 
 from orchestrator import __version__
 from orchestrator.errors import OutcomeUnknown, RetryLater, UsageError
-from orchestrator.mailchimp.answers import failure_of_answer, failure_of_exchange
+from orchestrator.mailchimp.answers import failure_of_answer, failure_of_exchange, json_object
 from orchestrator.mailchimp.failures import Effect, Failure, Kind
 from orchestrator.mailchimp.host import is_loopback
 from orchestrator.mailchimp.slots import LONGEST_CALL
@@ -146,10 +146,7 @@ class MailchimpClient:
             if isinstance(error.text, Exception):
                 raise error.text from None
             raise
-        if isinstance(answer, str):
-            # JSON under another content type; _request has read it once
-            answer = json.loads(answer)
-        # for 204 and {} the client returns the response itself
+        # for 204 and {} the client returns what _request gave it
         return answer if isinstance(answer, dict) else {}
 
     def _request(
@@ -159,7 +156,7 @@ class MailchimpClient:
         query_params: list[tuple[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
         body: Any = None,
-    ) -> requests.Response:
+    ) -> _Read:
         """Takes the place of ``ApiClient.request``: one HTTP exchange; returns successes, raises Failure otherwise."""
         data = json.dumps(body) if method in {"POST", "PUT", "PATCH"} else None
         params = [
@@ -181,12 +178,13 @@ class MailchimpClient:
                 raise
             else:
                 kind = response.headers.get("Content-Type", "")
-                failure = failure_of_answer(response.status_code, kind, response.content)
+                document = json_object(response.content)
+                failure = failure_of_answer(response.status_code, kind, document)
                 log.debug("Mailchimp: %s %s in %.3f s", method, response.status_code, self._budget.elapsed(slot))
             if failure is not None:
                 self._heed(failure, slot)
                 raise failure
-        return response
+        return _Read(document or {})
 
     def _count(self) -> None:
         with self._counting:
@@ -203,6 +201,20 @@ class MailchimpClient:
         if failure.timed_out:
             # Mailchimp counts a call that we gave up on until it ends it itself
             slot.cool(LONGEST_CALL - self._budget.elapsed(slot))
+
+
+class _Read:
+    """A success as ``ApiClient.call_api`` wants it: the answers to 500 members are not read twice."""
+
+    ok = True
+    headers: ClassVar = {"content-type": "application/json"}
+    """whatever content type it came under"""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    def json(self) -> dict[str, Any]:
+        return self._document
 
 
 def _session(base_url: str, api_key: str, connections: int) -> requests.Session:
