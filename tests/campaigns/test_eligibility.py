@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -63,7 +63,6 @@ REASONS: list[tuple[Decision, dict[str, object], str]] = [
         "Had this campaign at 2026-03-02 12:00, less than 7 days ago.",
     ),
     (Decision.CAPPED, {"recent_sends": 2}, "Had 2 mails in the last 7 days; the limit is 2."),
-    (Decision.DEFERRED, {"opens_at": EPOCH + 3600, "opens_words": CLOSED}, CLOSED),
 ]
 
 
@@ -83,7 +82,8 @@ def judged(
         f"SELECT {n} AS n, {', '.join(f'CAST(:{name}_{n} AS {kind}) AS {name}' for name, kind in Facts.columns())}"
         for n in range(len(people))
     )
-    values = {f"{name}_{n}": value for n, facts in enumerate(people) for name, value in asdict(facts).items()}
+    names = [name for name, _ in Facts.columns()]
+    values = {f"{name}_{n}": getattr(facts, name) for n, facts in enumerate(people) for name in names}
     with database.read() as connection:
         holdout.prepare(connection)
         answer = connection.execute(
@@ -197,16 +197,15 @@ def case_by(chance: random.Random) -> Case:
     since = at(now - (again_after or timedelta(days=7)))
     edges = [moment + shift for moment in (since, at(now), *CHANGES) for shift in (-3600, -1, 0, 1, 3599, 3600)]
     sent = [edge for edge in edges if edge <= at(now)]
-    people = [_facts_by(chance, at(now), [*sent, chance.randint(since, at(now))]) for _ in range(10)]
+    people = [_facts_by(chance, [*sent, chance.randint(since, at(now))]) for _ in range(10)]
     return Case(campaign, LimitSettings(FrequencyCap(chance.randint(1, 3), cap) if cap else None), now, people)
 
 
-def _facts_by(chance: random.Random, now: int, sent: list[int]) -> Facts:
+def _facts_by(chance: random.Random, sent: list[int]) -> Facts:
     def rarely(usual: Any, *others: Any) -> Any:
         """Enough must be in order for the later reasons to be reached."""
         return chance.choice(others) if chance.random() < 0.12 else usual
 
-    closed = chance.random() < 0.3
     return Facts(
         consent=rarely("opted_in", "opted_out", "unknown", "", "OPTED_IN"),
         member_status=rarely(chance.choice(["subscribed", None, "", "gone"]), *MemberStatus),
@@ -219,8 +218,6 @@ def _facts_by(chance: random.Random, now: int, sent: list[int]) -> Facts:
         waiting=rarely(0, 1, 2),
         last_sent_at=chance.choice([None, *sent]),
         recent_sends=chance.choice([0, 0, 1, 2, 3, 4]),
-        opens_at=now + 3600 if closed else None,
-        opens_words=CLOSED if closed else None,
     )
 
 

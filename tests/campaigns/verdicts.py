@@ -67,13 +67,15 @@ class Facts:
     last_sent_at: int | None = None
     recent_sends: int = 0
     opens_at: int | None = None
+    """not of FACTS: the place's next open moment; None: it is open now"""
     opens_words: str | None = None
 
     @classmethod
     def columns(cls) -> Iterator[tuple[str, str]]:
         """Name and SQL type."""
         for one in fields(cls):
-            yield one.name, "BIGINT" if "int" in str(one.type) else "TEXT"
+            if not one.name.startswith("opens_"):
+                yield one.name, "BIGINT" if "int" in str(one.type) else "TEXT"
 
 
 def is_held_out(campaign: str, unit: str, share: Decimal | None) -> bool:

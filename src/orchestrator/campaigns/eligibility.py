@@ -1,8 +1,8 @@
 """Who receives a run: what its campaign and the limits say goes in, the rules as SQL come out.
 
 The order of the rules is part of the product: a contact without consent is reported as such even when also over
-the cap, because consent is the reason to fix. The first that holds wins. Who breaks none is mailed. ``judge.py`` asks
-the database, over one row of facts (``x``) for each candidate.
+the cap, because consent is the reason to fix. The first that holds wins. Whom none withholds is mailed, at once or when
+it is open where the contact is. ``judge.py`` asks the database, over one row of facts (``x``) for each candidate.
 """
 
 from __future__ import annotations
@@ -54,8 +54,6 @@ FACTS = {
     "waiting": "mails of this campaign, from other runs, that have yet to go out",
     "last_sent_at": "latest mail of this campaign from another run, planned ones included",
     "recent_sends": "mails of all campaigns within the cap's window, planned ones of other runs included",
-    "opens_at": "the contact's next open moment; null: it is open now",
-    "opens_words": "the same in words",
 }
 """the columns of ``x``"""
 
@@ -96,7 +94,7 @@ class Terms:
 
 def rules(terms: Terms) -> tuple[Rule, ...]:
     """In the order in which they are looked at."""
-    return (*_consent(terms), *_provider(terms), *_campaign(terms), *_frequency(terms), *_open_hours())
+    return (*_consent(terms), *_provider(terms), *_campaign(terms), *_frequency(terms))
 
 
 def _consent(terms: Terms) -> Iterator[Rule]:
@@ -158,10 +156,6 @@ def _frequency(terms: Terms) -> Iterator[Rule]:
         yield Rule(Decision.CAPPED, f"x.recent_sends >= {cap.mails}", reason)
     refused = f"{terms.say('Mailchimp refuses the member: ')} || x.refusal_detail"
     yield Rule(Decision.REJECTED, "x.refusal IS NOT NULL", refused)
-
-
-def _open_hours() -> Iterator[Rule]:
-    yield Rule(Decision.DEFERRED, "x.opens_at IS NOT NULL", "x.opens_words")
 
 
 def _listed(refusals: Iterable[Refusal]) -> str:

@@ -1,7 +1,7 @@
-"""The decisions about all candidates of a run, taken in the database: facts, then the first rule that holds.
+"""The decisions about all candidates of a run, taken in the database: facts, the first rule that holds, open hours.
 
 They stand in the temporary table ``decided`` until others are taken, or ``drop`` removes them. What a database cannot
-know is told to it first: when a place is open next, and on SQLite the hash of the holdout.
+know is told to it: when a place is open next, and on SQLite the hash of the holdout.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 DECIDED = "decided"
 """contact, entered_at, email_key, decision, reason, not_before: a row for each candidate that exists"""
 CANDIDATE, CLOSED, MAILED = "run_candidate", "closed_place", "mailed"
-COUNTRY = "COALESCE(c.country, a.country, '')"
 UNIT = "CASE WHEN a.key IS NULL THEN 'contact ' || c.key ELSE 'account ' || a.key END"
 _SENT = f"'{Decision.SENT.value}', '{Decision.PLANNED.value}'"
 _COMING = f"'{Decision.PLANNED.value}', '{Decision.DEFERRED.value}'"
@@ -65,7 +64,6 @@ def decide(
     terms = Terms(campaign, settings.limits, settings.timezone, now, dialect)
     found = rules(terms)
     _gather(connection, candidates)
-    _note_closed_places(connection, settings, now)
     holdout.prepare(connection)
     cap = settings.limits.per_contact
     values = {
@@ -78,15 +76,15 @@ def decide(
     _make(connection, DECIDED, f"entered_at BIGINT, {columns}")
     connection.execute(
         text(
-            f"INSERT INTO {DECIDED} (contact, entered_at, email_key, decision, reason, not_before)"
-            f" SELECT x.contact, x.entered_at, x.email_key, {_decision(found)}, {_reason(found)},"
-            f" CASE {_decision(found)} WHEN '{Decision.DEFERRED.value}' THEN x.opens_at END"
+            f"INSERT INTO {DECIDED} (contact, entered_at, email_key, decision, reason)"
+            f" SELECT x.contact, x.entered_at, x.email_key, {_decision(found)}, {_reason(found)}"
             f" FROM {fenced(_ruled(found, fenced(_facts(connection, campaign), dialect)), dialect)} x"
         ),
         terms.texts,
     )
     if dialect == "postgresql":
         connection.execute(text(f"ANALYZE {DECIDED}"))
+    _defer(connection, settings, now)
 
 
 def drop(connection: Connection) -> None:
@@ -134,22 +132,33 @@ def _make(connection: Connection, table: str, columns: str) -> None:
     connection.execute(text(f"CREATE TEMPORARY TABLE {table} (contact {kind} PRIMARY KEY, {columns})"))
 
 
-def _note_closed_places(connection: Connection, settings: Settings, now: datetime) -> None:
-    """The places (zone and country) of candidates where nothing is sent now, and until when."""
-    connection.execute(text(f"DROP TABLE IF EXISTS {CLOSED}"))
-    connection.execute(text(f"CREATE TEMPORARY TABLE {CLOSED} (zone TEXT, country TEXT, opens_at BIGINT, words TEXT)"))
+def _defer(connection: Connection, settings: Settings, now: datetime) -> None:
+    """Who would be mailed now waits where the place, zone and country, is closed."""
     limits = settings.limits
     if limits.quiet_hours is None and not limits.business_days:
         return
-    places = connection.execute(
-        text(
-            f"SELECT DISTINCT COALESCE(c.timezone, ''), {COUNTRY} FROM {CANDIDATE} t"
-            " JOIN contact c ON c.id = t.contact LEFT JOIN account a ON a.id = c.account"
-        )
-    ).all()
+    place = (
+        "SELECT d.contact, COALESCE(c.timezone, '') AS zone, COALESCE(c.country, a.country, '') AS country"
+        f" FROM {DECIDED} d JOIN contact c ON c.id = d.contact LEFT JOIN account a ON a.id = c.account"
+        f" WHERE d.decision = '{Decision.PLANNED.value}'"
+    )
+    places = connection.execute(text(f"SELECT DISTINCT zone, country FROM ({place}) p")).all()
     closed = [row for zone, country in places if (row := _closed(zone, country, settings, limits, now))]
-    if closed:
-        connection.execute(text(f"INSERT INTO {CLOSED} VALUES (:zone, :country, :opens_at, :words)"), closed)
+    if not closed:
+        return
+    connection.execute(text(f"DROP TABLE IF EXISTS {CLOSED}"))
+    connection.execute(text(f"CREATE TEMPORARY TABLE {CLOSED} (zone TEXT, country TEXT, opens_at BIGINT, words TEXT)"))
+    connection.execute(text(f"INSERT INTO {CLOSED} VALUES (:zone, :country, :opens_at, :words)"), closed)
+    waits = (
+        f"SELECT p.contact, h.words, h.opens_at FROM ({place}) p"
+        f" JOIN {CLOSED} h ON h.zone = p.zone AND h.country = p.country"
+    )
+    connection.execute(
+        text(
+            f"UPDATE {DECIDED} SET decision = '{Decision.DEFERRED.value}', reason = w.words, not_before = w.opens_at"
+            f" FROM ({waits}) w WHERE {DECIDED}.contact = w.contact"
+        )
+    )
 
 
 def _closed(
@@ -198,13 +207,11 @@ def _facts(connection: Connection, campaign: CampaignDefinition) -> str:
         " COALESCE(m.status, (SELECT MAX(o.status) FROM audience_member o WHERE o.contact = c.id)) AS member_status,"
         " left_.reason AS left_as, m.refusal, COALESCE(m.detail, '') AS refusal_detail,"
         f" {f'CASE {excluded} END' if excluded else 'CAST(NULL AS TEXT)'} AS excluded_by, {is_member} AS is_member,"
-        " COALESCE(s.waiting, 0) AS waiting, s.last_sent_at, COALESCE(s.recent_sends, 0) AS recent_sends,"
-        " h.opens_at, h.words AS opens_words"
+        " COALESCE(s.waiting, 0) AS waiting, s.last_sent_at, COALESCE(s.recent_sends, 0) AS recent_sends"
         f" FROM {CANDIDATE} t JOIN contact c ON c.id = t.contact LEFT JOIN account a ON a.id = c.account {masks}"
         " LEFT JOIN audience_member m ON m.email_key = c.email_key"
         " LEFT JOIN opt_out left_ ON left_.contact = c.id"
         f" LEFT JOIN {MAILED} s ON s.contact = t.contact"
-        f" LEFT JOIN {CLOSED} h ON h.zone = COALESCE(c.timezone, '') AND h.country = {COUNTRY}"
     )
 
 
