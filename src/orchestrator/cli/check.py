@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -73,8 +71,6 @@ def command(shared: Shared, links: bool) -> int:
     from orchestrator.check.exposure import exposures
     from orchestrator.check.rendering import Trial
 
-    # what a process holds at its end goes with it: looking for garbage once more takes a tenth of the command
-    atexit.register(gc.freeze)
     engine = _engine_with_facts(shared)
     ask = None
     if links:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +22,6 @@ def command(shared: Shared) -> int:
     """Last good import, recompute and sync; open runs; what waits for a person. Exit 1: unhealthy, 3: waits."""
     from orchestrator.health import health
 
-    # what a process holds at its end goes with it: looking for garbage once more takes a tenth of the command
-    atexit.register(gc.freeze)
     engine = shared.engine()
     found = health(engine)
     if shared.json:
