@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, strategies as st
 
-from orchestrator.audiences.payload import member_write, merge_value, payload, provider_language
+from orchestrator.audiences.payload import Contents, merge_value, provider_language
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_languages_as_the_provider_knows_them(language: str | None, known: str |
 
 
 def test_a_payload_is_the_write_and_nothing_else() -> None:
-    text = payload("sv-SE", {"FNAME": "Ada", "LNAME": None})
-    write = member_write("Ada@shop.example", text, ("gold",))
+    write = Contents.of("sv-SE", {"FNAME": "Ada", "LNAME": None}).write("Ada@shop.example", ("gold",))
     assert (write.email, write.language, write.tags) == ("Ada@shop.example", "sv", ("gold",))
     assert write.merge_fields == {"FNAME": "Ada", "LNAME": ""}
 
 
 def test_another_merge_field_is_another_payload() -> None:
-    assert payload("sv", {"FNAME": "Ada"}) != payload("sv", {"FNAME": "Ada", "LNAME": None})
+    fewer, more = Contents.of("sv", {"FNAME": "Ada"}), Contents.of("sv", {"FNAME": "Ada", "LNAME": None})
+    assert fewer.payload() != more.payload()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from orchestrator.audiences.payload import FORMAT, payload
+from orchestrator.audiences.payload import FORMAT, Contents
 from orchestrator.contacts.profile import profile_query
 from orchestrator.contacts.values import exact, shown
 from orchestrator.gateway import BATCH
@@ -49,6 +49,7 @@ class Owed:
     key: str
     email: str
     email_key: str
+    contents: Contents
     payload: str
     made_from: str
     is_new: bool
@@ -67,8 +68,9 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
             question = _Question(connection, settings, tags, now)
             for row in question.rows(connection, after):
                 read, after = read + 1, row.id
-                text_ = question.payload(row)
-                if text_ in {row.payload, row.refused_payload}:
+                contents = question.contents(row)
+                payload = contents.payload()
+                if payload in {row.payload, row.refused_payload}:
                     unchanged.append({"email_key": row.email_key, "made_from": row.made_from})
                     if len(unchanged) == BATCH:
                         store.record_unchanged(database, unchanged)
@@ -76,7 +78,9 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
                 else:
                     names = tags.names(row) if row.payload is None else ()
                     is_new = not row.status or row.status == store.GONE
-                    yield Owed(row.id, row.key, row.email, row.email_key, text_, row.made_from, is_new, names)
+                    yield Owed(
+                        row.id, row.key, row.email, row.email_key, contents, payload, row.made_from, is_new, names
+                    )
         if unchanged:
             store.record_unchanged(database, unchanged)
         if read < SNAPSHOT:
@@ -138,10 +142,10 @@ class _Question:
         with connection.execute(text(self._sql()), values, execution_options=STREAMED) as rows:
             yield from rows
 
-    def payload(self, row: Any) -> str:
+    def contents(self, row: Any) -> Contents:
         answers = row._mapping  # noqa: SLF001 -- how SQLAlchemy names a row's columns
         values = {tag: shown(exact(column, type_, answers), type_) for tag, column, type_ in self._printed}
-        return payload(row.language, values)
+        return Contents.of(row.language, values)
 
     def _column(self, field: Field) -> AnswerColumn:
         return self._profile.columns[field.measure]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -60,13 +61,22 @@ def provider_language(language: str | None) -> str | None:
     return regional if regional in {"fr_CA", "pt_PT", "es_ES"} else base.lower()
 
 
-def payload(language: str | None, values: Mapping[str, object]) -> str:
-    """The fingerprint text of what is sent; readable, so that a difference can be explained."""
-    fields = {tag: merge_value(value) for tag, value in values.items()}
-    return _ENCODER.encode([provider_language(language), fields])
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is sent of a contact."""
 
+    language: str | None
+    merge_fields: Mapping[str, str]
 
-def member_write(email: str, payload_text: str, tags: tuple[str, ...] = ()) -> MemberWrite:
-    """The write that makes a member equal to its payload."""
-    language, fields = json.loads(payload_text)
-    return MemberWrite(email=email, merge_fields=fields, language=language, tags=tags)
+    @classmethod
+    def of(cls, language: str | None, values: Mapping[str, object]) -> Contents:
+        """From the contact's language and the fields' values."""
+        return cls(provider_language(language), {tag: merge_value(value) for tag, value in values.items()})
+
+    def payload(self) -> str:
+        """The fingerprint text; readable, so that a difference can be explained."""
+        return _ENCODER.encode([self.language, self.merge_fields])
+
+    def write(self, email: str, tags: tuple[str, ...] = ()) -> MemberWrite:
+        """What makes the member equal to it."""
+        return MemberWrite(email=email, merge_fields=self.merge_fields, language=self.language, tags=tags)

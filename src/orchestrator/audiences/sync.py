@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.audiences.at_once import at_once
 from orchestrator.audiences.owed import Owed, owed_members
-from orchestrator.audiences.payload import member_write
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
@@ -200,7 +199,7 @@ class Sync:
         def ask(rows: list[Owed]) -> MembersAnswer:
             self._check()
             call = self._gateway.add_members if rows[0].is_new else self._gateway.update_members
-            return call([member_write(row.email, row.payload, row.tags) for row in rows])
+            return call([row.contents.write(row.email, row.tags) for row in rows])
 
         owed = owed_members(self._database, self._settings, self._synced, now=self._now)
         for rows, answer in at_once(self._settings.mailchimp.connections, _batches(owed), ask):

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from orchestrator.clock import to_epoch
 from orchestrator.store import forgotten, opt_outs
+from orchestrator.store.database import execute_many
 from orchestrator.store.forgotten import Mark
 from orchestrator.store.tables import AudienceMember, PullMark
 from orchestrator.store.tags import add_tags
@@ -154,8 +155,9 @@ def record_members(
     if not rows:
         return
     with database.write() as connection:
-        connection.execute(
-            text(
+        execute_many(
+            connection,
+            (
                 "INSERT INTO audience_member (email_key, contact, status, payload, made_from, detail) "
                 "VALUES (:email_key, :contact, 'subscribed', :payload, :made_from, '') "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
@@ -165,7 +167,7 @@ def record_members(
                 "ELSE audience_member.status END, "
                 "refusal = NULL, refused_payload = NULL, detail = ''"
             ),
-            list(rows),
+            rows,
         )
         add_tags(connection, tags)
 

@@ -29,7 +29,7 @@ from orchestrator.store.holders import session_name
 from orchestrator.store.migrations import is_current, migrate, schema_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlmodel import Session
@@ -433,6 +433,17 @@ def by_covering_index(connection: Connection, *, everybody: bool = True) -> Iter
     yield
     if everybody and connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL enable_hashagg = on"))
+
+
+def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same statement with named parameters for each row, handed to the driver as they are: SQLAlchemy would look at
+    each value, which took a tenth of a sync.
+    """
+    compiled = text(sql).compile(dialect=connection.dialect)
+    order = compiled.positiontup
+    values: Any = [tuple(row[name] for name in order) for row in rows] if order is not None else list(rows)
+    if values:
+        connection.exec_driver_sql(str(compiled), values)
 
 
 def one(connection: Connection, sql: str, **values: object) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 from sqlmodel import col
 
+from orchestrator.store.database import execute_many
 from orchestrator.store.tables import AudienceTag, Segment
 
 if TYPE_CHECKING:
@@ -123,14 +124,14 @@ def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int]
 
 def add_tags(connection: Connection, rows: Sequence[Mapping[str, int]]) -> None:
     """Tags that contacts carry for certain: ``contact``, ``word``, ``mask``."""
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO tag_mask (contact, word, mask) VALUES (:contact, :word, :mask) "
-                "ON CONFLICT (contact, word) DO UPDATE SET mask = tag_mask.mask | excluded.mask"
-            ),
-            list(rows),
-        )
+    execute_many(
+        connection,
+        (
+            "INSERT INTO tag_mask (contact, word, mask) VALUES (:contact, :word, :mask) "
+            "ON CONFLICT (contact, word) DO UPDATE SET mask = tag_mask.mask | excluded.mask"
+        ),
+        rows,
+    )
 
 
 def record_remote_tag(database: Database, segment: int, remote_id: int) -> None:
