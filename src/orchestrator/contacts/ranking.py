@@ -12,6 +12,7 @@ thirteen: they are counted.
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there,
 from orchestrator.store.tables import RfmFigure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -92,17 +93,46 @@ class Ranking:
         return cls(cuts, {int(total): contacts for total, contacts in stored["sums"].items()})
 
 
+def ranking_of(ask: Callable[[str], Iterable[Sequence[Any]]]) -> Ranking:
+    """Of all figures in the table ``rfm_figure`` of who answers."""
+    ((contacts,),) = ask("SELECT COUNT(*) FROM rfm_figure")
+    cuts = _cuts(ask, contacts)
+    total = Ranking(cuts, {}).total("f")
+    sums = ask(f"SELECT {total} AS total, COUNT(*) FROM rfm_figure f GROUP BY 1 ORDER BY 1")
+    return Ranking(cuts, {row[0]: row[1] for row in sums})
+
+
+def _cuts(ask: Callable[[str], Iterable[Sequence[Any]]], contacts: int) -> dict[str, tuple[Cut, ...]]:
+    """The values at the places of the points, then how many are better than each."""
+    if not contacts:
+        return {figure: tuple(Cut(0, 0) for _ in POINTS) for figure in FIGURES}
+    places = {_place(contacts, point) + 1 for point in POINTS}
+    listed = ", ".join(str(place) for place in places)
+    at: dict[str, dict[int, int]] = {}
+    for figure in FIGURES:
+        placed = f"SELECT {figure} AS value, ROW_NUMBER() OVER (ORDER BY {figure} DESC) AS place FROM rfm_figure"
+        rows = ask(f"SELECT place, value FROM ({placed}) p WHERE place IN ({listed})")
+        at[figure] = {row[0]: row[1] for row in rows}
+    values = [(figure, at[figure][_place(contacts, point) + 1]) for figure in FIGURES for point in POINTS]
+    better = ", ".join(f"COUNT(*) FILTER (WHERE {figure} > {value})" for figure, value in values)
+    (counts,) = ask(f"SELECT {better} FROM rfm_figure")
+    cuts = [(figure, Cut(value, count)) for (figure, value), count in zip(values, counts, strict=True)]
+    return {figure: tuple(cut for of, cut in cuts if of == figure) for figure in FIGURES}
+
+
 class Ranker:
     """Keeps the table of figures, as of ``now``."""
 
     def __init__(self, connection: Connection, settings: Settings, now: datetime) -> None:
         self.connection = connection
         self._moment = Moment(now, settings)
+        self._updated = False
+        """what ``update`` found stands in the table, and what was there before in MOVED"""
         self.differs = "IS NOT" if connection.dialect.name == "sqlite" else "IS DISTINCT FROM"
 
     def build(self, ranked: str) -> Ranking:
         """From the figures of all orders; ``ranked``: SQL that gives them."""
-        self._read(of_those_who_were_there(ranked, self._moment))
+        self._read(self.of_everybody(ranked))
         # few differ where recomputes went on: they are written, and the rest stays with its indexes
         known = f"SELECT 1 FROM {READ} r WHERE r.contact = rfm_figure.contact"
         self.connection.execute(text(f"DELETE FROM rfm_figure WHERE NOT EXISTS ({known})"))
@@ -110,11 +140,34 @@ class Ranker:
         others = f"FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.contact WHERE {differs}"
         contacts = self._number(f"SELECT COUNT(*) FROM {READ}")
         if REBUILD * self._number(f"SELECT COUNT(*) {others}") > contacts:
-            self._rebuild()
+            with self._without_indexes():
+                self.connection.execute(text("DELETE FROM rfm_figure"))
+                self._upsert(f"SELECT contact, latest, orders, revenue FROM {READ} WHERE true")
         else:
             self._upsert(f"SELECT r.contact, r.latest, r.orders, r.revenue {others}")
-        cuts = self._cuts(contacts)
-        return Ranking(cuts, self._sums(Ranking(cuts, {})))
+        return ranking_of(lambda sql: self.connection.execute(text(sql)))
+
+    def take(self, differing: Iterable[Sequence[tuple[int, ...]]], contacts: int) -> None:
+        """Bring the table to the figures of these contacts, of whom so many are ranked: figures read elsewhere.
+
+        ``differing``: contacts and figures that are not what is committed; without orders where there are none now.
+        What ``update`` wrote is taken back: who read elsewhere did not see it.
+        """
+        if self._updated:
+            self.connection.execute(text(f"DELETE FROM rfm_figure WHERE contact IN (SELECT contact FROM {MOVED})"))
+            self._upsert(f"SELECT contact, latest0, orders0, revenue0 FROM {MOVED} WHERE latest0 IS NOT NULL")
+        self._make(READ, *FIGURES)
+        for rows in differing:
+            self.connection.exec_driver_sql(f"INSERT INTO {READ} VALUES (?, ?, ?, ?)", list(rows))
+        gone = f"SELECT contact FROM {READ} WHERE orders = 0"
+        self.connection.execute(text(f"DELETE FROM rfm_figure WHERE contact IN ({gone})"))
+        many = REBUILD * self._number(f"SELECT COUNT(*) FROM {READ}") > contacts
+        with self._without_indexes() if many else nullcontext():
+            self._upsert(f"SELECT contact, latest, orders, revenue FROM {READ} WHERE orders > 0")
+
+    def of_everybody(self, ranked: str) -> str:
+        """SQL of the figures to be ranked (``k``); ``ranked``: SQL that gives them of whoever ordered."""
+        return of_those_who_were_there(ranked, self._moment)
 
     def _read(self, figures: str) -> None:
         self._make(READ, *FIGURES)
@@ -122,12 +175,13 @@ class Ranker:
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(text(f"ANALYZE {READ}"))
 
-    def _rebuild(self) -> None:
+    @contextmanager
+    def _without_indexes(self) -> Iterator[None]:
+        """Many rows are written faster without them."""
         table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
         for index in table.indexes:
             index.drop(self.connection, checkfirst=True)
-        self.connection.execute(text("DELETE FROM rfm_figure"))
-        self._upsert(f"SELECT contact, latest, orders, revenue FROM {READ} WHERE true")
+        yield
         for index in table.indexes:
             index.create(self.connection)
         if self.connection.dialect.name == "postgresql":
@@ -140,6 +194,7 @@ class Ranker:
         left or came.
         """
         self._find_moved(candidates)
+        self._updated = True
         contacts = old.contacts + self._number(
             f"SELECT SUM(CASE WHEN latest1 IS NULL THEN 0 ELSE 1 END - CASE WHEN latest0 IS NULL THEN 0 ELSE 1 END)"
             f" FROM {MOVED}"
@@ -234,27 +289,6 @@ class Ranker:
                 if total is not None:
                     sums[total] = sums.get(total, 0) + change
         return {total: contacts for total, contacts in sorted(sums.items()) if contacts}
-
-    def _sums(self, ranking: Ranking) -> dict[int, int]:
-        query = f"SELECT {ranking.total('f')} AS total, COUNT(*) FROM rfm_figure f GROUP BY 1 ORDER BY 1"
-        return {total: contacts for total, contacts in self.connection.execute(text(query))}  # noqa: C416 -- typed rows
-
-    def _cuts(self, contacts: int) -> dict[str, tuple[Cut, ...]]:
-        """Of all figures: the values at the places of the points, then how many are better than each."""
-        if not contacts:
-            return {figure: tuple(Cut(0, 0) for _ in POINTS) for figure in FIGURES}
-        places = {_place(contacts, point) + 1 for point in POINTS}
-        listed = ", ".join(str(place) for place in places)
-        at: dict[str, dict[int, int]] = {}
-        for figure in FIGURES:
-            placed = f"SELECT {figure} AS value, ROW_NUMBER() OVER (ORDER BY {figure} DESC) AS place FROM rfm_figure"
-            rows = self.connection.execute(text(f"SELECT place, value FROM ({placed}) p WHERE place IN ({listed})"))
-            at[figure] = {place: value for place, value in rows}  # noqa: C416 -- typed rows
-        values = [(figure, at[figure][_place(contacts, point) + 1]) for figure in FIGURES for point in POINTS]
-        better = ", ".join(f"COUNT(*) FILTER (WHERE {figure} > {value})" for figure, value in values)
-        counts = self.connection.execute(text(f"SELECT {better} FROM rfm_figure")).one()
-        cuts = [(figure, Cut(value, count)) for (figure, value), count in zip(values, counts, strict=True)]
-        return {figure: tuple(cut for of, cut in cuts if of == figure) for figure in FIGURES}
 
     def _figures(self, candidates: str) -> str:
         return figures(Asked(self._moment, self.connection.dialect.name, InTable(candidates)))

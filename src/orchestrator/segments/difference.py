@@ -14,7 +14,7 @@ from orchestrator.segments.query import WORD, mask_of
 from orchestrator.store.database import by_covering_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -54,6 +54,26 @@ class Difference:
         """
         connection = self.connection
         connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+        with by_covering_index(connection, everybody=contacts is None):
+            # not INSERT: PostgreSQL takes several processes for this alone
+            connection.execute(
+                text(f"CREATE TEMPORARY TABLE {TABLE} AS {self.rows(query, bits, keep, connection.dialect.name)}"),
+                dict(query.parameters),
+            )
+        self._take_out_absent(now, contacts)
+
+    def take(self, computed: Iterable[Sequence[tuple[int, ...]]], *, now: int) -> None:
+        """Fill it with what ``rows`` gave of everybody elsewhere."""
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+        columns = ", ".join(f"o{word} BIGINT, n{word} BIGINT" for word in self.words)
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact BIGINT, {columns})"))
+        places = ", ".join("?" * (1 + 2 * len(self.words)))
+        for rows in computed:
+            self.connection.exec_driver_sql(f"INSERT INTO {TABLE} VALUES ({places})", list(rows))
+        self._take_out_absent(now, None)
+
+    def rows(self, query: SegmentQuery, bits: Mapping[str, int], keep: Iterable[int], dialect: str) -> str:
+        """SQL of the contacts whose masks differ from the stored ones, with both masks of each word."""
         conditions = {bits[name]: condition for name, condition in query.conditions.items()}
         kept = _masks(keep)
         selected, joins, differs = [], [], []
@@ -66,17 +86,8 @@ class Difference:
             selected.append(f"{stored} AS o{word}, {new} AS n{word}")
             differs.append(f"o{word} <> n{word}")
         inner = f"SELECT p.contact AS contact, {', '.join(selected)} FROM {query.profile} p {' '.join(joins)}"
-        fence = "LIMIT -1 OFFSET 0" if connection.dialect.name == "sqlite" else "OFFSET 0"
-        with by_covering_index(connection, everybody=contacts is None):
-            # not INSERT: PostgreSQL takes several processes for this alone
-            connection.execute(
-                text(
-                    f"CREATE TEMPORARY TABLE {TABLE} AS SELECT contact, {self._columns()}"
-                    f" FROM ({inner} {fence}) computed WHERE {' OR '.join(differs)}"
-                ),
-                dict(query.parameters),
-            )
-        self._take_out_absent(now, contacts)
+        fence = "LIMIT -1 OFFSET 0" if dialect == "sqlite" else "OFFSET 0"
+        return f"SELECT contact, {self._columns()} FROM ({inner} {fence}) computed WHERE {' OR '.join(differs)}"
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""

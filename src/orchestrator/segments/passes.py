@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,11 @@ import orchestrator
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.measures import Rfm
 from orchestrator.contacts.question import InTable
-from orchestrator.contacts.ranking import Ranker, Ranking
+from orchestrator.contacts.ranking import Ranker, Ranking, ranking_of
 from orchestrator.segments.candidates import TABLE, Candidates, facts_of
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
+from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
 from orchestrator.segments.parts import filled
 from orchestrator.segments.query import segment_query
 from orchestrator.store.tables import RecomputeState
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
 
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegments
+    from orchestrator.segments.duck import Duck
     from orchestrator.segments.query import SegmentQuery
 
+log = logging.getLogger("orchestrator.segments")
 _state = RecomputeState.__table__  # type: ignore[attr-defined] # SQLModel adds it
 
 
@@ -108,7 +112,7 @@ class Pass:
         if why or scope is Scope.CHECKED:
             if not why:
                 self.difference.set_aside()
-            self._compute(bits, keep, None)
+            self._compute_everybody(bits, keep, checking=not why)
             if not why:
                 drift = self.difference.compare(bits)
                 why = "it was checked"
@@ -164,23 +168,50 @@ class Pass:
             if low < high:
                 self._candidates.add(f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}")
 
+    def _compute_everybody(self, bits: Mapping[str, int], keep: Mapping[str, int], *, checking: bool) -> None:
+        """By DuckDB where it can be had. A check takes it for few contacts, too: another engine has other faults."""
+        try:
+            with duck_over(self.connection, anyway=checking) as duck:
+                self._compute_by(duck, bits, keep)
+        except NotByDuckDB as why:
+            log.info("DuckDB does not compute this: %s.", why)
+            self._compute(bits, keep, None)
+
+    def _compute_by(self, duck: Duck, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
+        self._ranking = None
+        query = self._query(None, DIALECT)
+        duck.fill(query.parts, query.parameters)
+        if query.ranked:
+            self._ranking = self._ranked_by(duck, query.ranked)
+            query = self._query(None, DIALECT)
+        rows = self.difference.rows(query, bits, keep.values(), DIALECT)
+        self.difference.take(duck.ask(rows, query.parameters), now=to_epoch(self.now))
+
+    def _ranked_by(self, duck: Duck, ranked: str) -> Ranking:
+        figures = self._ranker.of_everybody(ranked)
+        duck.make("rfm_figure", f"SELECT k AS contact, latest, orders, revenue FROM ({figures}) ordered")
+        ranking = ranking_of(duck.rows)
+        self._ranker.take(duck.ask(DIFFERING_FIGURES), ranking.contacts)
+        return ranking
+
     def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable | None) -> None:
         """Of everybody, RFM is ranked from the figures that the segments need anyway, so that orders are read once."""
         if contacts is None:
             self._ranking = None
-        query = self._query(contacts)
+        dialect = self.connection.dialect.name
+        query = self._query(contacts, dialect)
         with filled(self.connection, query.parts, query.parameters):
             if query.ranked:
                 self._ranking = self._ranker.build(query.ranked)
-                query = self._query(contacts)
+                query = self._query(contacts, dialect)
             self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
 
-    def _query(self, contacts: InTable | None) -> SegmentQuery:
+    def _query(self, contacts: InTable | None, dialect: str) -> SegmentQuery:
         return segment_query(
             self.segments.values(),
             self.settings,
             now=self.now,
-            dialect=self.connection.dialect.name,
+            dialect=dialect,
             contacts=contacts,
             ranking=self._ranking,
             apart=True,
