@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.run import recipients_of
 from orchestrator.clock import from_epoch
-from orchestrator.cycle import CycleReport, may_act, whole_cycle
+from orchestrator.cycle.whole import may_act, whole_cycle
 from orchestrator.errors import DefinitionError
 from orchestrator.store import runs as store
 from orchestrator.vocabulary import Decision, MailingState
@@ -19,6 +19,7 @@ from orchestrator.vocabulary import Decision, MailingState
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from orchestrator.cycle.report import CycleReport
     from orchestrator.engine import Engine
     from orchestrator.errors import OrchestratorError
     from orchestrator.problems import Problem

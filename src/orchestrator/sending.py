@@ -10,15 +10,10 @@ from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.run import recipients_of
 from orchestrator.campaigns.start import start
 from orchestrator.clock import to_epoch
-from orchestrator.cycle import (
-    advance_of,
-    may_act,
-    recompute_step,
-    recover_books,
-    stop_if_guarded,
-    stop_in_the_past,
-    sync_step,
-)
+from orchestrator.cycle.mailing import advance_of, recover_books, stop_if_guarded
+from orchestrator.cycle.recomputing import recompute_step, stop_in_the_past
+from orchestrator.cycle.syncing import sync_step
+from orchestrator.cycle.whole import may_act
 from orchestrator.store import runs as store
 from orchestrator.store.leases import CYCLE, holders
 

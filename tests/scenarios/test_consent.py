@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
 from orchestrator.clock import FixedClock
-from orchestrator.cycle import import_step
+from orchestrator.cycle.importing import import_step
 from orchestrator.engine import open_engine
 from orchestrator.sandbox import people
 from orchestrator.sandbox.server import Sandbox

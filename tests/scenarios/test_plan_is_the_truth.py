@@ -13,7 +13,7 @@ import pytest
 from tests.scenarios.test_preview import BODY
 from tests.scenarios.world import MONDAY, World
 
-from orchestrator import cycle
+from orchestrator.cycle import mailing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def still_to_come(run: Any, earlier: Any) -> tuple[str, int, dict[str, int], int
 @pytest.mark.parametrize("seed", range(5))
 def test_a_cycle_does_what_the_plan_said(world: World, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # what recipients did is read back by real time, of which a test has no second to spare
-    monkeypatch.setattr(cycle, "time", SimpleNamespace(time=lambda: REAL_NOW))
+    monkeypatch.setattr(mailing, "time", SimpleNamespace(time=lambda: REAL_NOW))
     chances = random_world(world, seed)
     for step in range(3):
         now = MONDAY + timedelta(hours=11 * step)

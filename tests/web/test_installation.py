@@ -19,7 +19,7 @@ from orchestrator.campaigns import dispatch
 from orchestrator.campaigns.due import by_hand
 from orchestrator.campaigns.judge import DECIDED, decide
 from orchestrator.clock import FixedClock
-from orchestrator.cycle import recompute_step
+from orchestrator.cycle.recomputing import recompute_step
 from orchestrator.daemon.scheduler import run_daemon
 from orchestrator.engine import open_engine
 from orchestrator.errors import UsageError

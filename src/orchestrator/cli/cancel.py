@@ -18,7 +18,7 @@ def command(shared: Shared, run: str) -> int:
     """Stop RUN: what is not on its way is dropped, and what was made for it at Mailchimp is removed."""
     from orchestrator.cli.names import run_named
     from orchestrator.clock import to_epoch
-    from orchestrator.cycle import advance_of
+    from orchestrator.cycle.mailing import advance_of
     from orchestrator.store import jobs, run_list, runs as store
     from orchestrator.vocabulary import OPEN_RUN_STATES
 

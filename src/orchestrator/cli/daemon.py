@@ -12,7 +12,7 @@ from orchestrator.cli import output
 from orchestrator.cli.options import Shared, answers_json, pass_shared, shared_options
 
 if TYPE_CHECKING:
-    from orchestrator.cycle import CycleReport
+    from orchestrator.cycle.report import CycleReport
     from orchestrator.engine import Engine
 
 
@@ -48,7 +48,7 @@ def command(shared: Shared, once: bool, log_format: str) -> int:
 
 
 def _once(shared: Shared, engine: Engine) -> int:
-    from orchestrator.cycle import whole_cycle
+    from orchestrator.cycle.whole import whole_cycle
     from orchestrator.errors import Busy
     from orchestrator.store.leases import DAEMON, holders
 

@@ -27,7 +27,7 @@ SHOWN = 20
 @pass_shared
 def command(shared: Shared, source: str | None, csv_folder: Path | None, force: bool) -> int:
     """Load every source, or one, or a folder of CSV files. A row is an upsert by its key."""
-    from orchestrator.cycle import import_step
+    from orchestrator.cycle.importing import import_step
 
     if source is not None and csv_folder is not None:
         raise click.UsageError("Name a source or --csv DIR, not both.")

@@ -30,7 +30,7 @@ def command(ctx: click.Context, force: bool, full: bool) -> int:
                 alone = f"goes with `campaigns segments` alone, not with {ctx.invoked_subcommand}."
                 raise click.UsageError(f"{option} {alone}")
         return 0
-    from orchestrator.cycle import recompute_step
+    from orchestrator.cycle.recomputing import recompute_step
     from orchestrator.segments.evaluate import Scope
 
     shared: Shared = ctx.obj

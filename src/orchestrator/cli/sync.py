@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @pass_shared
 def command(shared: Shared, force: bool) -> int:
     """Recompute, then make Mailchimp's audience equal to it: members, fields and one tag a segment."""
-    from orchestrator.cycle import recompute_step, stop_in_the_past, sync_step
+    from orchestrator.cycle.recomputing import recompute_step, stop_in_the_past
+    from orchestrator.cycle.syncing import sync_step
 
     engine = shared.engine()
     engine.refuse_pretended_writes()

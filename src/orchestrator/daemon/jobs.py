@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.campaigns.due import due
-from orchestrator.cycle import (
-    CycleReport,
-    advance_open_runs,
-    import_step,
-    recover_books,
-    reports_step,
-    whole_cycle,
-)
+from orchestrator.cycle.importing import import_step
+from orchestrator.cycle.mailing import advance_open_runs, recover_books, reports_step
+from orchestrator.cycle.report import CycleReport
+from orchestrator.cycle.whole import whole_cycle
 from orchestrator.errors import Busy, OrchestratorError
 from orchestrator.store import runs as store
 from orchestrator.store.faults import in_words

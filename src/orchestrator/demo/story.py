@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.clock import to_epoch
-from orchestrator.cycle import CycleReport, may_act, whole_cycle
+from orchestrator.cycle.whole import may_act, whole_cycle
 from orchestrator.demo.generator import write_wholesaler
 from orchestrator.engine import Engine, open_engine
 from orchestrator.errors import DataError
@@ -26,6 +26,8 @@ from orchestrator.store import runs as store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.cycle.report import CycleReport
 
 
 class Story:
