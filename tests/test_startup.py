@@ -67,6 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "status": DATABASE,
     "runs": DATABASE,
     "why loyalty-offer c1": DATABASE | CLASSES | CONDITIONS,
+    "segments": DATABASE | CONDITIONS,
     "segments members all-contacts": DATABASE | CONDITIONS,
     "segments explain all-contacts c1": DATABASE | CONDITIONS,
     "preview loyalty-offer --contact c1": DATABASE | CONDITIONS | TEMPLATES,
@@ -95,6 +96,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data.mkdir()
     (data / "contacts.csv").write_text("contact_id,email,consent\nc1,ada@shop.example,opted_in\n", encoding="utf-8")
     assert run(["-C", str(folder), "--now", NOW, "import", "--csv", str(data)]) == 0
+    assert run(["-C", str(folder), "--now", NOW, "segments"]) == 0
     return folder
 
 

@@ -14,6 +14,7 @@ from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.definitions.schedules import latest_at_or_before
 from orchestrator.definitions.values import Cron
 from orchestrator.store import candidates, runs as store
+from orchestrator.store.seen import first_seen
 from orchestrator.vocabulary import TriggerKind
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def due(
 ) -> list[Occurrence]:
     """What active campaigns owe at ``now``, higher priority first: who wins the last mail that a cap allows."""
     found = []
-    seen = store.first_seen(connection)
+    seen = first_seen(connection)
     for campaign in sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.name)):
         if not campaign.active or campaign.trigger.on == TriggerKind.MANUAL:
             continue

@@ -20,6 +20,7 @@ from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.store import recovery as books, runs as store
 from orchestrator.store.candidates import due_entries
+from orchestrator.store.seen import first_seen
 from orchestrator.vocabulary import TriggerKind
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def recover(
     """
     with database.read() as connection:
         newest = books.newest_start(connection)
-        names = {*campaigns, *store.first_seen(connection)}
+        names = {*campaigns, *first_seen(connection)}
     since = max(from_epoch(newest) - MARGIN if newest is not None else real_now - HORIZON, real_now - HORIZON)
     listed = [one for one in gateway.campaigns(created_since=since) if one.status not in NOT_SENT]
     found = [one for remote in listed if (one := _ours(remote, names)) is not None]

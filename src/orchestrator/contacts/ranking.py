@@ -20,7 +20,6 @@ from sqlalchemy import text
 
 from orchestrator.contacts.question import Asked, InTable, Moment
 from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there, tier_of
-from orchestrator.store.tables import RfmFigure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -178,6 +177,8 @@ class Ranker:
     @contextmanager
     def _without_indexes(self) -> Iterator[None]:
         """Many rows are written faster without them."""
+        from orchestrator.store.tables import RfmFigure  # noqa: PLC0415 -- slow to load, and seldom needed
+
         table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
         for index in table.indexes:
             index.drop(self.connection, checkfirst=True)

@@ -10,7 +10,7 @@ from orchestrator.definitions.schedules import next_after
 from orchestrator.errors import UsageError
 from orchestrator.segments.evaluate import Recompute, Scope, recompute as recompute_segments
 from orchestrator.segments.passes import last_full
-from orchestrator.store.runs import see_campaigns
+from orchestrator.store.seen import see_campaigns
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,7 +14,8 @@ from orchestrator.segments.clauses import explain_condition
 from orchestrator.segments.compile import compile_with_data
 from orchestrator.segments.members import exact_values
 from orchestrator.segments.standing import standing
-from orchestrator.store import history as store, runs
+from orchestrator.store import history as store
+from orchestrator.store.seen import first_seen
 from orchestrator.vocabulary import Decision, TriggerKind
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _trigger(
     connection: Connection, campaign: CampaignDefinition, found: Standing, zone: ZoneInfo, now: datetime
 ) -> Iterator[str]:
     """What the trigger says about a member that no run considered."""
-    seen = runs.first_seen(connection).get(campaign.name)
+    seen = first_seen(connection).get(campaign.name)
     trigger = campaign.trigger
     if trigger.on is TriggerKind.MANUAL:
         yield f"It goes out by hand: campaigns send {campaign.name}"

@@ -16,8 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, text, update
-from sqlmodel import col
+from sqlalchemy import Boolean, column, func, insert, select, table, text, update
 
 from orchestrator.clock import to_epoch
 from orchestrator.segments.compile import CompiledSegment, CompiledSegments, compile_with_data
@@ -26,7 +25,6 @@ from orchestrator.segments.guards import held_by_guard
 from orchestrator.segments.members import Member, holds, members_as_of, members_at, profiles, read_members
 from orchestrator.segments.passes import Found, Pass, Scope
 from orchestrator.segments.query import WORD, segment_query
-from orchestrator.store.tables import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -51,6 +49,14 @@ __all__ = [
     "read_members",
     "recompute",
 ]
+
+
+# by name: the table classes take longer to load than a small recompute
+_segment = table(
+    "segment",
+    *(column(name) for name in ("id", "name", "bit", "fingerprint", "baseline_at", "computed_at", "size", "held")),
+    column("active", Boolean),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def recompute(
     started = time.perf_counter()
     with database.write() as connection:
         compiled = compile_with_data(connection, segments, unreadable=unreadable)
-        last = connection.scalar(select(func.max(col(Segment.computed_at))))
+        last = connection.scalar(select(func.max(_segment.c.computed_at)))
         if last is not None and to_epoch(now) < last:
             sizes = _sizes(connection, settings, compiled, now, started)
             return Recompute(now, recorded=False, segments=sizes, found=Found("the moment is past", None))
@@ -154,7 +160,7 @@ def _standing(
     compiled: CompiledSegments,
     unreadable: set[str],
 ) -> _Standing:
-    columns = (col(Segment.name), col(Segment.id), col(Segment.bit), col(Segment.size), col(Segment.active))
+    columns = [_segment.c[name] for name in ("name", "id", "bit", "size", "active")]
     known = {row.name: _Known(row.id, row.bit, row.size, row.active) for row in connection.execute(select(*columns))}
     next_bit = max((row.bit for row in known.values()), default=-1) + 1
     new = [name for name in compiled.segments if name not in known]
@@ -257,11 +263,11 @@ def _sizes(
 def _save_baseline(connection: Connection, one: CompiledSegment, bit: int, size: int, epoch: int) -> None:
     values = {"fingerprint": one.fingerprint, "baseline_at": epoch, "computed_at": epoch, "size": size}
     if not _update(connection, one.name, held=None, active=True, **values):
-        connection.execute(insert(Segment).values(name=one.name, bit=bit, held=None, active=True, **values))
+        connection.execute(insert(_segment).values(name=one.name, bit=bit, held=None, active=True, **values))
 
 
 def _update(connection: Connection, name: str, **values: object) -> bool:
-    return connection.execute(update(Segment).where(col(Segment.name) == name).values(**values)).rowcount > 0
+    return connection.execute(update(_segment).where(_segment.c.name == name).values(**values)).rowcount > 0
 
 
 def _why_kept(compiled: CompiledSegments, name: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import JSON, column, delete, insert, select, table
 
 import orchestrator
 from orchestrator.clock import from_epoch, to_epoch
@@ -28,7 +28,6 @@ from orchestrator.segments.difference import Difference
 from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
 from orchestrator.segments.parts import filled
 from orchestrator.segments.query import segment_query
-from orchestrator.store.tables import RecomputeState
 from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
@@ -43,7 +42,12 @@ if TYPE_CHECKING:
     from orchestrator.segments.query import SegmentQuery
 
 log = logging.getLogger("orchestrator.segments")
-_state = RecomputeState.__table__  # type: ignore[attr-defined] # SQLModel adds it
+# by name: the table classes take longer to load than a small recompute
+_state = table(
+    "recompute_state",
+    *(column(name) for name in ("id", "at", "fingerprint", "full_at")),
+    column("ranking", JSON(none_as_null=True)),
+)
 
 
 class Scope(StrEnum):

@@ -25,23 +25,6 @@ decision_counts = run_list.decision_counts
 # -- what is due
 
 
-def see_campaigns(connection: Connection, names: Sequence[str], now: int) -> None:
-    """Remember when each campaign was first seen: its schedule and its entries count from there."""
-    if names:
-        connection.execute(
-            text(
-                "INSERT INTO campaign_seen (campaign, first_seen_at) VALUES (:name, :now) "
-                "ON CONFLICT (campaign) DO NOTHING"
-            ),
-            [{"name": name, "now": now} for name in names],
-        )
-
-
-def first_seen(connection: Connection) -> dict[str, int]:
-    """Campaign -> when it was first seen."""
-    return {row[0]: row[1] for row in connection.execute(text("SELECT campaign, first_seen_at FROM campaign_seen"))}
-
-
 def segment_row(connection: Connection, name: str) -> Segment | None:
     """A computed segment."""
     return next(iter(_detached(connection, _select(Segment).where(col(Segment.name) == name))), None)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, text
-
-from orchestrator.store.tables import Touched
+from sqlalchemy import column, insert, select, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
-_touched = Touched.__table__  # type: ignore[attr-defined] # SQLModel adds it
+# by name: the table classes take longer to load than a small recompute
+_touched = table("touched", column("fact"), column("contact"), column("account"))
 
 
 def touch_contacts(connection: Connection, fact: str, contacts: Iterable[int]) -> None:
