@@ -73,6 +73,7 @@ benchmark: $(READY)
 	$(BIN)/python -m benchmarks.import --postgres
 	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python -m benchmarks.sync
+	$(BIN)/python -m benchmarks.decisions
 	$(BIN)/python -m benchmarks.million --contacts 100000 --folder .benchmark/of-100000
 
 # Forget the environment and everything that was derived

@@ -29,7 +29,7 @@ LARGEST = 10**15
 _PLAIN_NUMBER = re.compile(r"[+-]?(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?")
 _PLAIN_ADDRESS = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@"
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 )
 """most addresses; all it accepts is valid, which spares the full check"""
 
