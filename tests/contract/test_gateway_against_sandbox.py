@@ -16,6 +16,7 @@ from orchestrator.clock import FixedClock
 from orchestrator.definitions.values import MailchimpSettings
 from orchestrator.errors import GatewayMisconfigured, NotAtProvider, OutcomeUnknown, RejectedByProvider, RetryLater
 from orchestrator.gateway import CampaignDraft, EmailGateway, MemberWrite
+from orchestrator.mailchimp.client import ATTEMPTS
 from orchestrator.mailchimp.connections import ConnectionBudget
 from orchestrator.mailchimp.gateway import MailchimpGateway, open_gateway
 from orchestrator.sandbox.server import Sandbox
@@ -328,9 +329,10 @@ def test_a_storm_is_weathered_within_the_budget(sandbox: Sandbox, gateway: Mailc
     emails = [f"c{number}@shop.example" for number in range(400)]
     subscribe(gateway, *emails)
     calm_calls = gateway.calls
-    sandbox.fail_next("*", "*", "429", times=8)
-    sandbox.fail_next("*", "*", "cut-after", times=6, skip=8)
-    sandbox.fail_next("*", "*", "502", times=6, skip=14)
+    # which call meets them is chance: all of them are no more than one call bears
+    sandbox.fail_next("*", "*", "429", times=2)
+    sandbox.fail_next("*", "*", "cut-after", times=2, skip=2)
+    sandbox.fail_next("*", "*", "502", times=ATTEMPTS - 1 - 4, skip=4)
     batches = [emails[start : start + 10] for start in range(0, 400, 10)]
 
     def update(batch: list[str]) -> int:
@@ -338,7 +340,7 @@ def test_a_storm_is_weathered_within_the_budget(sandbox: Sandbox, gateway: Mailc
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(update, batches)) == 400
-    assert gateway.calls - calm_calls == len(batches) + 20
+    assert gateway.calls - calm_calls == len(batches) + ATTEMPTS - 1
     assert sandbox.most_in_flight <= CONNECTIONS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,8 @@ Row = TypeVar("Row")
 
 PAGE = 1000
 """most rows in one answer"""
+AT_ONCE = 8
+"""pages that are asked for at once; how many calls really are is the budget's affair"""
 
 
 class Calls:
@@ -49,16 +52,20 @@ class Calls:
         parse: Callable[[Mapping[str, Any]], Row],
         **query: Any,
     ) -> Iterator[Row]:
-        """Every row of a collection, a page at a time; ``fields`` are those of a row that are asked for.
+        """Every row of a collection, in pages; ``fields`` are those of a row that are asked for.
 
         Offsets move under our feet: when the total falls between two pages, rows have left and those behind them have
         moved up, past the place where the second page begins. It is read again from so much earlier: a row may come
-        twice, but none is passed over.
+        twice, but none is passed over. While the total stands still, several pages are read at once.
         """
         query["fields"] = [*(f"{key}.{field}" for field in fields), "total_items"]
-        offset, lowest = 0, None
+
+        def read(offset: int) -> tuple[list[Row], int]:
+            return self._page(what, method, *values, key=key, parse=parse, count=PAGE, offset=offset, **query)
+
+        offset, lowest, stands_still = 0, None, True
         while True:
-            rows, total = self._page(what, method, *values, key=key, parse=parse, count=PAGE, offset=offset, **query)
+            rows, total = read(offset)
             moved = 0 if lowest is None else max(0, lowest - total)
             lowest = total if lowest is None else min(lowest, total)
             if moved and offset:
@@ -67,6 +74,14 @@ class Calls:
             yield from rows
             offset += len(rows)
             if not rows or offset >= total:
+                return
+            while stands_still and lowest - offset > PAGE:
+                ahead = _together(read, range(offset, lowest, PAGE)[:AT_ONCE], lowest)
+                stands_still = ahead is not None
+                if ahead is not None:
+                    yield from ahead
+                    offset += len(ahead)
+            if offset >= lowest and stands_still:
                 return
 
     def _page(
@@ -85,6 +100,16 @@ class Calls:
             return [parse(row) for row in answer[key]], int(answer["total_items"])
 
         return self._client.call(what, method, *values, effect=Effect.READ, read=read, attempts=attempts, **query)
+
+
+def _together(read: Callable[[int], tuple[list[Row], int]], offsets: Sequence[int], total: int) -> list[Row] | None:
+    """The rows of pages that are read at once; None where they were not of one state of the collection."""
+    with ThreadPoolExecutor(len(offsets)) as pool:
+        pages = list(pool.map(read, offsets))
+    whole = all(len(rows) == min(PAGE, total - offset) for offset, (rows, _) in zip(offsets, pages, strict=True))
+    if not whole or any(there != total for _, there in pages):
+        return None
+    return [row for rows, _ in pages for row in rows]
 
 
 def nothing(_: Mapping[str, Any]) -> None:
