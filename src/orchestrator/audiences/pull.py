@@ -21,25 +21,31 @@ if TYPE_CHECKING:
     from orchestrator.gateway import EmailGateway, Member
     from orchestrator.store.database import Database
 
-READ_TOGETHER = (
-    (MemberStatus.SUBSCRIBED, MemberStatus.PENDING, MemberStatus.TRANSACTIONAL),
-    (MemberStatus.ARCHIVED, MemberStatus.CLEANED, MemberStatus.UNSUBSCRIBED),
-)
-"""reasons not to mail last: who changes status while we read is found in the stricter one"""
+AT_EASE = (MemberStatus.SUBSCRIBED, MemberStatus.PENDING, MemberStatus.TRANSACTIONAL)
+STRICT = (MemberStatus.ARCHIVED, MemberStatus.CLEANED, MemberStatus.UNSUBSCRIBED)
+"""reasons not to mail: recorded last, and never read long before the others"""
 
 
 def pull(database: Database, gateway: EmailGateway) -> int:
     """Bring our copy of the members' statuses up to date. Returns how many members the provider reported."""
     with database.read() as connection:
         marks = store.pull_marks(connection)
-    seen = 0
-    for statuses in READ_TOGETHER:
+
+    def begun(*statuses: MemberStatus) -> list[_Listing]:
+        """One call each answers most listings; the first answers are waited for together."""
         listings = [_Listing(gateway, status, marks.get(status.value)) for status in statuses]
-        # one call each answers most listings; the first answers are waited for together
         with ThreadPoolExecutor(len(listings)) as pool:
             list(pool.map(_Listing.begin, listings))
-        for listing in listings:
-            seen += _record(database, listing)
+        return listings
+
+    listings = begun(*AT_EASE, *STRICT)
+    at_ease, strict = listings[: len(AT_EASE)], listings[len(AT_EASE) :]
+    takes_long = any(listing.goes_on for listing in at_ease)
+    seen = sum(_record(database, listing) for listing in at_ease)
+    if takes_long:
+        # who leaves meanwhile is found now
+        strict = begun(*STRICT)
+    seen += sum(_record(database, listing) for listing in strict)
     store.link_members(database)
     return seen
 
@@ -69,6 +75,11 @@ class _Listing:
     def begin(self) -> None:
         """Read the first page."""
         self._first = self._page()
+
+    @property
+    def goes_on(self) -> bool:
+        """There is more than the first page."""
+        return len(self._first) == store.PAGE
 
     def pages(self) -> Iterator[list[Member]]:
         page = self._first
