@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from sqlalchemy import text
 from tests.segments.changing_shop import CONDITIONS, ChangingShop
 from tests.segments.shop import DAY, HOUR, NOW, Shop, at, segments, unguarded
-from tests.segments.test_incremental import Drawn, rescore
+from tests.segments.test_incremental import Drawn
 from tests.segments.test_portable import CONDITIONS as MORE_CONDITIONS, mails, population
 from tests.segments.test_random import SENTENCES, random_shop
 
+from orchestrator.contacts.ranking import Ranker, ranking_of
 from orchestrator.definitions.values import RfmSettings
 from orchestrator.segments import duck
 from orchestrator.segments.evaluate import Scope, recompute
@@ -51,6 +52,7 @@ STORED = (
 @pytest.fixture(autouse=True)
 def few_contacts_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duck, "LEAST", 1)
+    monkeypatch.setattr(duck, "SLICE", 5)  # of which even these shops have several
 
 
 class Said(logging.Handler):
@@ -160,7 +162,7 @@ def test_every_kind_of_condition_over_awkward_values_and_two_words_of_masks(
         assert connection.scalar(text("SELECT MAX(ABS(revenue)) FROM rfm_figure")) > 2**59
 
 
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6), sentences=st.lists(SENTENCES, min_size=20, max_size=30), hours=st.integers(0, 2000))
 def test_random_conditions_over_random_shops(
     sqlite_template: Path, reasons: list[str], seed: int, sentences: list[Any], hours: int
@@ -178,7 +180,7 @@ def test_random_conditions_over_random_shops(
     assert set(reasons) == {"the database is no file"}
 
 
-@hypothesis_settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_whatever_happens_both_engines_store_the_same_and_no_check_finds_drift(
     sqlite_template: Path, reasons: list[str], data: st.DataObject
@@ -189,7 +191,7 @@ def test_whatever_happens_both_engines_store_the_same_and_no_check_finds_drift(
         try:
             shop = ChangingShop(database, Path(folder), Drawn(data))
             shop.open()
-            for _ in range(4):
+            for _ in range(3):
                 shop.step()
                 shop.step()
                 shop.recompute(data.draw(st.sampled_from([Scope.EVERYBODY, Scope.CHECKED, Scope.CHECKED])))
@@ -232,27 +234,33 @@ def test_a_check_of_two_engines_finds_masks_and_figures_that_are_wrong_and_heals
     assert reasons == []
 
 
-def test_what_the_incremental_part_of_a_check_wrote_is_not_taken_for_what_is_committed(
+def test_what_an_incremental_part_wrote_is_taken_back_before_figures_from_elsewhere_come(
     sqlite_database: Database,
 ) -> None:
     shop = Shop()
-    for number in range(10):
-        shop.order(shop.contact(lead_score=1), 100 * number, at(NOW) - number * DAY)
+    for number in range(6):
+        shop.order(shop.contact(), 100 * number, at(NOW) - number * DAY)
+    shop.contact()
     shop.write(sqlite_database)
-    wanted = segments(best="rfm_monetary = 5", hot="lead_score > 5")
-    everybody(sqlite_database, wanted)
+    everybody(sqlite_database, segments(best="rfm_monetary = 5"))
+    committed = stored(sqlite_database)[3]
     with sqlite_database.write() as connection:
+        ranker = Ranker(connection, SETTINGS, NOW)
+        old = ranking_of(lambda sql: connection.execute(text(sql)))
         connection.execute(text("UPDATE orders SET total_cents = 9000 WHERE contact = 1"))
-        connection.execute(text("DELETE FROM orders WHERE contact = 9"))
-        connection.execute(text("INSERT INTO touched (fact, contact) VALUES ('orders', 1), ('orders', 9)"))
-    rescore(sqlite_database, {4: 9})
-    later = NOW + timedelta(hours=1)
-    with sqlite_database.rehearsal() as rehearsed:
-        everybody(rehearsed, wanted, later)
-        expected = stored(rehearsed)
-    outcome = everybody(sqlite_database, wanted, later, Scope.CHECKED)
-    assert (outcome.found.drift, outcome.found.everybody) == ({}, "it was checked")
-    assert stored(sqlite_database) == expected
+        connection.execute(text("DELETE FROM orders WHERE contact = 2"))
+        connection.execute(text("UPDATE orders SET contact = 7 WHERE contact = 3"))
+        connection.execute(text("CREATE TEMPORARY TABLE some AS SELECT id AS contact FROM contact"))
+        assert ranker.update(old, "some") != old
+        ranker.take([], old.contacts)
+        figures = connection.execute(text(STORED[3]))
+        assert [tuple(row) for row in figures] == committed
+        assert ranking_of(lambda sql: connection.execute(text(sql))) == old
+        ranker.take([[(1, 5, 6, 7), (2, 0, 0, 0)], [(9, 1, 1, -1)]], old.contacts)
+        figures = connection.execute(text(STORED[3]))
+        expected = {row[0]: row for row in committed} | {1: (1, 5, 6, 7), 9: (9, 1, 1, -1)}
+        assert [tuple(row) for row in figures] == [row for contact, row in sorted(expected.items()) if contact != 2]
+        connection.execute(text("DROP TABLE some"))
 
 
 def small_shop(database: Database) -> dict[str, SegmentDefinition]:
@@ -285,7 +293,7 @@ def test_nobody_writes_between_while_duckdb_reads(sqlite_database: Database) -> 
     assert other() == ""
 
 
-def test_few_contacts_are_left_to_sqlite_but_where_it_is_checked(
+def test_many_contacts_are_left_to_sqlite_and_few_but_where_it_is_checked(
     sqlite_database: Database, reasons: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(duck, "LEAST", 5)
@@ -297,6 +305,9 @@ def test_few_contacts_are_left_to_sqlite_but_where_it_is_checked(
     monkeypatch.setattr(duck, "LEAST", 4)
     everybody(sqlite_database, wanted)
     assert len(reasons) == 1
+    monkeypatch.setattr(duck, "MOST", 3)
+    everybody(sqlite_database, wanted, scope=Scope.CHECKED)
+    assert reasons[1:] == ["of more than 3 contacts it needs too much memory"]
 
 
 @pytest.mark.parametrize("package", ["duckdb", duck.READER])

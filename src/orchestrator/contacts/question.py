@@ -105,10 +105,10 @@ class Asked:
         self.joins.append(f"LEFT JOIN {source} {alias} ON {alias}.k = {on}")
 
     def _is_apart(self, alias: str) -> bool:
-        """SQLite copies a subquery twice to look rows up in it. PostgreSQL does not; there, only what is read again, to
-        rank it, is worth a table.
+        """SQLite copies a subquery twice to look rows up in it; DuckDB would group all of them at once, in memory.
+        PostgreSQL does neither; there, only what is read again, to rank it, is worth a table.
         """
-        return self.apart and (self.dialect == "sqlite" or (alias == "o" and self.ranked != ""))
+        return self.apart and (self.dialect in {"sqlite", "duckdb"} or (alias == "o" and self.ranked != ""))
 
     @staticmethod
     def part(alias: str) -> str:
@@ -160,4 +160,8 @@ class Asked:
             alias = f"b{len(self.joins)}"
             self.joins.append(f"LEFT JOIN (SELECT DISTINCT {column} AS k {rest}) {alias} ON {alias}.k = c.id")
             return Answer(f"({alias}.k IS NOT NULL)")
+        if self.dialect == "duckdb" and self.apart:  # the query is asked several times, the facts are read once
+            source = self.part(f"b{len(self.parts)}")
+            self.parts.append(Part(source, (), f"SELECT DISTINCT {column} AS k {rest}"))
+            return Answer(f"(c.id IN (SELECT k FROM {source}))")
         return Answer(f"(c.id IN (SELECT {column} {rest}))")

@@ -32,18 +32,23 @@ if TYPE_CHECKING:
 
 DIALECT = "duckdb"
 READER = "duckdb_extension_sqlite_scanner"
-LEAST = 30_000
+LEAST = 100_000
 """contacts from which it is worth starting a process"""
-MEMORY = "300MB"
+MOST = 300_000
+"""contacts up to which its process stays below 600 MB; a million take twice as much, or more time than SQLite"""
+MEMORY = "350MB"
 """that DuckDB takes for its tables, before it uses temporary files; the process takes more beside"""
+SLICE = 100_000
+"""contacts whose answers are joined at once"""
 THREADS = 4
-"""at most: each has a part of the memory, and a connection of its own"""
+"""at most: each groups rows in memory of its own"""
 DIFFERING_FIGURES = """
 SELECT COALESCE(f.contact, s.contact), COALESCE(f.latest, 0), COALESCE(f.orders, 0), COALESCE(f.revenue, 0)
 FROM rfm_figure f FULL JOIN shop.rfm_figure s ON s.contact = f.contact
 WHERE f.latest IS DISTINCT FROM s.latest OR f.orders IS DISTINCT FROM s.orders OR f.revenue IS DISTINCT FROM s.revenue
 """
 """the figures of a temporary table ``rfm_figure`` that are not those that are stored; no orders where there are none"""
+_OF_CONTACT, _OF_ACCOUNT = re.compile(r"\bc\.(\w+)"), re.compile(r"\ba\.(\w+)")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _RESERVED = re.compile(r"\bat\b")
 """the one column of ours whose name is a word of DuckDB's"""
@@ -56,8 +61,9 @@ class NotByDuckDB(Exception):
 class Duck:
     """A DuckDB that has the file open, and temporary tables of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], contacts: int) -> None:
         self._process = process
+        self.contacts = contacts
 
     def ask(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, some thousand at a time; of ``values`` it takes those that it names."""
@@ -75,9 +81,28 @@ class Duck:
         for part in parts:
             self.make(part.table, part.rows, values)
 
+    def ask_in_slices(self, sql: str, values: Mapping[str, object]) -> Iterator[list[tuple[Any, ...]]]:
+        """The same for some contacts after the other: what a query joins is held in memory as a whole.
+
+        Of a slice there are views under the names of the tables; DuckDB narrows what is joined by contact by itself.
+        """
+        if self.contacts <= SLICE:
+            yield from self.ask(sql, values)
+            return
+        columns = {"contact": ", ".join(sorted({"id", *_OF_CONTACT.findall(sql)})), "membership_mask": "*"}
+        for table, named in columns.items():
+            self.make(f"all_{table}", f"SELECT {named} FROM shop.{table}")
+        self.make("account", f"SELECT {', '.join(sorted({'id', *_OF_ACCOUNT.findall(sql)}))} FROM shop.account")
+        numbered = f"SELECT id, (ROW_NUMBER() OVER (ORDER BY id) - 1) // {SLICE} AS slice FROM all_contact"
+        for low, high in self.rows(f"SELECT MIN(id), MAX(id) FROM ({numbered}) GROUP BY slice ORDER BY 1"):
+            for table, key in (("contact", "id"), ("membership_mask", "contact")):
+                there = f"SELECT * FROM all_{table} WHERE {key} BETWEEN {low} AND {high}"
+                self.rows(f"CREATE OR REPLACE TEMPORARY VIEW {table} AS {there}")
+            yield from self.ask(sql, values)
+
     def make(self, table: str, sql: str, values: Mapping[str, object] | None = None) -> None:
         """A temporary table of these rows; it hides one of the file that has the same name."""
-        for _ in self.ask(f"CREATE TEMPORARY TABLE {table} AS {sql}", values):
+        for _ in self.ask(f"CREATE OR REPLACE TEMPORARY TABLE {table} AS {sql}", values):
             pass
 
     def open(self, *how: str | int) -> None:
@@ -108,7 +133,10 @@ def duck_over(connection: Connection, *, anyway: bool) -> Iterator[Duck]:
     """
     file = _file(connection)
     reader = reader_file()
-    if not anyway and not connection.scalar(text(f"SELECT 1 FROM contact LIMIT 1 OFFSET {LEAST - 1}")):
+    contacts = connection.scalar(text("SELECT COUNT(*) FROM contact")) or 0
+    if contacts > MOST:
+        raise NotByDuckDB(f"of more than {MOST:,} contacts it needs too much memory")
+    if contacts < LEAST and not anyway:
         raise NotByDuckDB(f"of less than {LEAST:,} contacts SQLite is faster")
     command = [sys.executable, "-P", str(Path(duck_process.__file__))]
     with tempfile.TemporaryDirectory(prefix="campaigns-", ignore_cleanup_errors=True) as folder:
@@ -119,8 +147,8 @@ def duck_over(connection: Connection, *, anyway: bool) -> Iterator[Duck]:
         except OSError as fault:
             raise NotByDuckDB("its process cannot be started") from fault
         try:
-            duck = Duck(process)
-            duck.open(file, reader, folder, MEMORY, min(THREADS, os.cpu_count() or 1))
+            duck = Duck(process, contacts)
+            duck.open(file, reader, folder, MEMORY, _idle_processors())
             yield duck
         finally:
             process.kill()
@@ -138,6 +166,11 @@ def _file(connection: Connection) -> str:
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         raise NotByDuckDB("the file cannot be read while it is written")
     return str(file)
+
+
+def _idle_processors() -> int:
+    """How many are worth a thread now: where others are at work, a second one costs more than it brings."""
+    return max(1, min(THREADS, (os.cpu_count() or 1) - round(os.getloadavg()[0])))
 
 
 def reader_file() -> str:

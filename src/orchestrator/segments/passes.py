@@ -189,7 +189,7 @@ class Pass:
             self._ranking = self._ranked_by(duck, query.ranked)
             query = self._query(None, DIALECT)
         rows = self.difference.rows(query, bits, keep.values(), DIALECT)
-        self.difference.take(duck.ask(rows, query.parameters), now=to_epoch(self.now))
+        self.difference.take(duck.ask_in_slices(rows, query.parameters), now=to_epoch(self.now))
 
     def _ranked_by(self, duck: Duck, ranked: str) -> Ranking:
         figures = self._ranker.of_everybody(ranked)
