@@ -1,11 +1,13 @@
 """Recompute of fifty segments beside its limits: the best SQL by hand, one query for each segment, a full recompute.
 
     python -m benchmarks.recompute [--contacts 100000 1000000] [--engine sqlite postgresql] [--rounds 5] [--fresh]
+                                   [--without-duckdb]
 
 Everybody: every figure, every condition, the difference with the stored masks, who entered and left, the new masks, in
 one transaction; between rounds three percent of the orders change. Changed: an hour passes, and 0.1 or 1 percent of the
 contacts get an order, a login and two openings or clicks, queued as an import queues them. What is compared takes turns
-in the same run; medians count. Memberships are compared after each pair of runs.
+in the same run; medians count. Memberships are compared after each pair of runs. Where the extra ``duckdb`` is
+installed, SQLite is measured with it, too; all other lines are measured without.
 
 Each step is a process of its own and its outcome is kept in the folder, with the databases, so that an interrupted
 benchmark goes on where it was; ``--fresh`` measures anew.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import resource
 import statistics
@@ -35,6 +38,7 @@ from benchmarks.shop import NOW, fill
 from sqlalchemy import text
 
 from orchestrator.definitions.values import GuardSettings, MailchimpSettings, SegmentDefinition, Settings
+from orchestrator.segments import duck
 from orchestrator.segments.compile import compile_segments
 from orchestrator.segments.evaluate import Scope, recompute
 from orchestrator.segments.query import segment_query
@@ -47,7 +51,9 @@ if TYPE_CHECKING:
 
     from orchestrator.store.database import Database
 
-STEPS = ("fill", "everybody", "changed", "memory")
+STEPS = ("fill", "everybody", "changed", "memory", "duckdb-memory")
+NEVER = 10**12
+"""more contacts than there are: DuckDB is left out"""
 SHARES = {"0.1 %": 0.001, "1 %": 0.01}
 BY_HAND, ONE_BY_ONE, GROWTH, MEMORY_MB = 1.15, 4.0, 12.0, 600
 CHANGED = {"0.1 %": 1 / 10, "1 %": 1 / 6}
@@ -78,6 +84,7 @@ class Bench:
     database: Database
     contacts: int
     rounds: int
+    duckdb: bool
     moment: int = 0
     """hours since NOW"""
 
@@ -98,6 +105,18 @@ class Bench:
         if scope is Scope.CHANGED and outcome.found.everybody:
             sys.exit(f"everybody was computed: {outcome.found.everybody}")
         return time.perf_counter() - started
+
+    def with_duckdb(self) -> float:
+        """The same, of everybody, by DuckDB."""
+        log = logging.getLogger("orchestrator.segments")
+        log.setLevel(logging.INFO)
+        log.addFilter(_must_not_fail)
+        duck.LEAST = 1
+        try:
+            return self.ours(Scope.EVERYBODY)
+        finally:
+            duck.LEAST = NEVER
+            log.removeFilter(_must_not_fail)
 
     def by_hand(self, *, first: bool = False) -> float:
         started = time.perf_counter()
@@ -187,15 +206,35 @@ class Bench:
             sys.exit(f"ours and by hand disagree on {differ} contacts")
 
 
+def _must_not_fail(record: logging.LogRecord) -> bool:
+    sys.exit(record.getMessage())
+
+
+def has_duckdb(database: Database) -> bool:
+    try:
+        return database.dialect == "sqlite" and bool(duck.reader_file())
+    except duck.NotByDuckDB:
+        return False
+
+
 def everybody(bench: Bench) -> dict[str, Any]:
-    """A full recompute, by hand, and one query a segment."""
-    times: dict[str, list[float]] = {"ours": [], "by hand": [], "one by one": []}
+    """A full recompute, by hand, and one query a segment; and with DuckDB, of as many changes."""
+    times: dict[str, list[float]] = {"ours": [], "by hand": [], "one by one": [], "with DuckDB": []}
     for number in range(bench.rounds + 1):
+        if bench.duckdb:
+            bench.next_hour()
+            bench.move_orders(32 - number)
+            seconds = bench.with_duckdb()
+            if number:
+                times["with DuckDB"].append(seconds)
+            else:
+                bench.by_hand(first=True)
+                bench.agree()
         bench.next_hour()
         bench.move_orders(number)
         turns: list[tuple[str, Callable[[], float]]] = [
             ("ours", lambda: bench.ours(Scope.EVERYBODY)),
-            ("by hand", lambda first=number == 0: bench.by_hand(first=first)),  # type: ignore[misc] # bound at once
+            ("by hand", lambda first=number == 0 and not bench.duckdb: bench.by_hand(first=first)),  # type: ignore[misc] # bound at once
         ]
         if number < 2 or bench.contacts < LARGE:
             turns.append(("one by one", bench.one_by_one))
@@ -236,6 +275,17 @@ def memory(bench: Bench) -> dict[str, Any]:
     return {"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def duckdb_memory(bench: Bench) -> dict[str, Any]:
+    """The most that this process and that of DuckDB take for a full recompute."""
+    if not bench.duckdb:
+        return {}
+    bench.next_hour()
+    bench.move_orders(16)
+    bench.with_duckdb()
+    who = {"MB": resource.RUSAGE_SELF, "DuckDB MB": resource.RUSAGE_CHILDREN}
+    return {name: resource.getrusage(whose).ru_maxrss / 1024 for name, whose in who.items()}
+
+
 @contextmanager
 def address(engine: str, folder: Path, contacts: int) -> Iterator[str]:
     """The URL of the database; a PostgreSQL serves as long as the block."""
@@ -260,23 +310,27 @@ def address(engine: str, folder: Path, contacts: int) -> Iterator[str]:
         server.cleanup()
 
 
-def run_step(folder: Path, engine: str, contacts: int, step: str, rounds: int) -> dict[str, Any]:
+def run_step(
+    folder: Path, engine: str, contacts: int, step: str, rounds: int, *, duckdb: bool = True
+) -> dict[str, Any]:
+    duck.LEAST = NEVER
     with address(engine, folder, contacts) as url:
         database = open_database(url, folder, now=0)
         try:
-            bench = Bench(database, contacts, rounds)
+            bench = Bench(database, contacts, rounds, duckdb and has_duckdb(database))
             if step == "fill":
                 started = time.perf_counter()
                 fill(database, contacts)
                 return {"seconds": time.perf_counter() - started}
-            return {"everybody": everybody, "changed": changed, "memory": memory}[step](bench)
+            steps = {"everybody": everybody, "changed": changed, "memory": memory, "duckdb-memory": duckdb_memory}
+            return steps[step](bench)
         finally:
             database.close()
 
 
 def report(results: dict[str, Any]) -> bool:
     """Print what was measured beside its limits; whether all of them hold."""
-    good = True
+    good, below = True, f"below {MEMORY_MB} MB"
 
     def line(label: str, value: str, holds: bool | None = None, limit: str = "") -> None:
         nonlocal good
@@ -292,6 +346,9 @@ def report(results: dict[str, Any]) -> bool:
             ours[engine, size] = medians["ours"]
             line("everybody", f"{medians['ours']:.2f} s")
             line("by hand", f"{medians['by hand']:.2f} s")
+            if "with DuckDB" in medians:
+                faster = medians["ours"] / medians["with DuckDB"]
+                line("with DuckDB", f"{medians['with DuckDB']:.2f} s", limit=f"{faster:.1f} times faster")
             line("one query a segment", f"{medians['one by one']:.2f} s")
             ratio, factor = medians["ours"] / medians["by hand"], medians["one by one"] / medians["ours"]
             line("everybody / by hand", f"{ratio:.2f}", ratio <= BY_HAND, f"at most {BY_HAND}")
@@ -307,7 +364,10 @@ def report(results: dict[str, Any]) -> bool:
                     f"{name} changed / everybody ({base:.2f} s)", f"{seconds / base:.3f}", holds, f"at most {limit:.3f}"
                 )
         if used := results.get(f"{engine}/{contacts}/memory"):
-            line("memory of the process", f"{used['MB']:.0f} MB", used["MB"] < MEMORY_MB, f"below {MEMORY_MB} MB")
+            line("memory of the process", f"{used['MB']:.0f} MB", used["MB"] < MEMORY_MB, below)
+        if used := results.get(f"{engine}/{contacts}/duckdb-memory"):
+            line("memory with DuckDB", f"{used['MB']:.0f} MB")
+            line("memory of DuckDB's own process", f"{used['DuckDB MB']:.0f} MB", used["DuckDB MB"] < MEMORY_MB, below)
         if (engine, size // 10) in ours and (engine, size) in ours:
             growth = ours[engine, size] / ours[engine, size // 10]
             line("ten times the contacts take", f"{growth:.1f} times", growth <= GROWTH, f"at most {GROWTH:g}")
@@ -321,12 +381,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(".benchmark"))
     parser.add_argument("--fresh", action="store_true", help="measure anew what was measured; the databases stay")
+    parser.add_argument("--without-duckdb", action="store_true", help="leave out what the extra `duckdb` computes")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     folder: Path = wanted.folder.resolve()
     folder.mkdir(exist_ok=True)
     if wanted.step:
-        print(json.dumps(run_step(folder, wanted.engine[0], wanted.contacts[0], wanted.step, wanted.rounds)))
+        outcome = run_step(
+            folder, wanted.engine[0], wanted.contacts[0], wanted.step, wanted.rounds, duckdb=not wanted.without_duckdb
+        )
+        print(json.dumps(outcome))
         return
     kept = folder / "results.json"
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -340,6 +404,7 @@ def main() -> None:
                     continue
                 print(f"{key} …", file=sys.stderr, flush=True)
                 arguments = ["--engine", engine, "--contacts", str(contacts), "--rounds", str(wanted.rounds)]
+                arguments += ["--without-duckdb"] * wanted.without_duckdb
                 command = [sys.executable, "-m", "benchmarks.recompute", "--step", step, "--folder", str(folder)]
                 done = subprocess.run([*command, *arguments], check=False, stdout=subprocess.PIPE, text=True)
                 if done.returncode:
