@@ -14,6 +14,7 @@ least seconds: those calls, all connections busy all the time.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import multiprocessing
 import random
@@ -35,6 +36,7 @@ from benchmarks.recompute import settings
 from benchmarks.shop import NOW, fill
 
 from orchestrator.audiences.sync import Sync
+from orchestrator.cli.main import GC
 from orchestrator.clock import SystemClock
 from orchestrator.definitions.values import SegmentDefinition
 from orchestrator.mailchimp.connections import ConnectionBudget
@@ -134,6 +136,7 @@ def batches(rows: int) -> int:
 
 def one_sync(folder: Path, url: str) -> Done:
     """The product's sync, in this process."""
+    gc.set_threshold(*GC)  # as a command does
     writes, before = least_writes(folder), counts(url)
     wanted = settings()
     wanted = replace(wanted, mailchimp=replace(wanted.mailchimp, base_url=url))

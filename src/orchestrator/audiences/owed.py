@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import text
 
 from orchestrator.audiences.payload import FORMAT, Contents
+from orchestrator.contacts.measures import ValueType
 from orchestrator.contacts.profile import profile_query
 from orchestrator.contacts.values import exact, shown
 from orchestrator.gateway import BATCH
@@ -26,7 +27,7 @@ from orchestrator.store import audience as store, tags
 from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -41,9 +42,8 @@ SNAPSHOT = 50_000
 JSON_LIST = {"sqlite": "json_array({})", "postgresql": "CAST(json_build_array({}) AS TEXT)"}
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A member to be added or updated."""
+class Owed(NamedTuple):
+    """A member to be added or updated. There are as many as contacts: a tuple is made fastest."""
 
     contact: int
     key: str
@@ -133,9 +133,7 @@ class _Question:
         self._fields = fields_named(connection, tuple(dict.fromkeys(self._merge_fields.values())))
         measures = [field.measure for field in self._fields.values()]
         self._profile = profile_query(measures, settings, now=now, dialect=self._dialect)
-        self._printed = [
-            (tag, self._column(self._fields[name]), self._fields[name].type) for tag, name in self._merge_fields.items()
-        ]
+        self._printed = [(tag, self._printer(self._fields[name])) for tag, name in self._merge_fields.items()]
 
     def rows(self, connection: Connection, after: int) -> Iterator[Any]:
         values = {**self._profile.parameters, "after": after, "most": SNAPSHOT, "format": self._format()}
@@ -143,9 +141,14 @@ class _Question:
             yield from rows
 
     def contents(self, row: Any) -> Contents:
-        answers = row._mapping  # noqa: SLF001 -- how SQLAlchemy names a row's columns
-        values = {tag: shown(exact(column, type_, answers), type_) for tag, column, type_ in self._printed}
-        return Contents.of(row.language, values)
+        return Contents.of(row.language, {tag: printed(row) for tag, printed in self._printed})
+
+    def _printer(self, field: Field) -> Callable[[Any], object]:
+        """What a field is in people's units, out of a row."""
+        column, type_ = self._column(field), field.type
+        if type_ in {ValueType.TEXT, ValueType.DATE}:
+            return attrgetter(column.value)
+        return lambda row: shown(exact(column, type_, row._mapping), type_)  # noqa: SLF001 -- SQLAlchemy's name for it
 
     def _column(self, field: Field) -> AnswerColumn:
         return self._profile.columns[field.measure]

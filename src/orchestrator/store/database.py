@@ -15,6 +15,7 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -441,7 +442,7 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, A
     """
     compiled = text(sql).compile(dialect=connection.dialect)
     order = compiled.positiontup
-    values: Any = [tuple(row[name] for name in order) for row in rows] if order is not None else list(rows)
+    values: Any = list(map(itemgetter(*order), rows)) if order is not None else list(rows)
     if values:
         connection.exec_driver_sql(str(compiled), values)
 
