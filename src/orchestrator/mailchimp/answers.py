@@ -7,12 +7,12 @@ what happened behind it.
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
@@ -134,7 +134,7 @@ class _Problem:
 def json_object(body: bytes) -> dict[str, Any] | None:
     """The body of an answer, if it is one JSON object."""
     try:
-        document = json.loads(body)
+        document = orjson.loads(body)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

@@ -15,6 +15,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import mailchimp_marketing
+import orjson
 import requests
 from mailchimp_marketing.api_client import ApiClientError
 from requests.adapters import HTTPAdapter
@@ -158,7 +159,7 @@ class MailchimpClient:
         body: Any = None,
     ) -> _Read:
         """Takes the place of ``ApiClient.request``: one HTTP exchange; returns successes, raises Failure otherwise."""
-        data = json.dumps(body) if method in {"POST", "PUT", "PATCH"} else None
+        data = _written(body) if method in {"POST", "PUT", "PATCH"} else None
         params = [
             (name, str(value).lower() if isinstance(value, bool) else value) for name, value in query_params or ()
         ]
@@ -201,6 +202,13 @@ class MailchimpClient:
         if failure.timed_out:
             # Mailchimp counts a call that we gave up on until it ends it itself
             slot.cool(LONGEST_CALL - self._budget.elapsed(slot))
+
+
+def _written(body: Any) -> bytes | str:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # half a character, as a damaged text may hold: it has an escape, and no UTF-8
+        return json.dumps(body)
 
 
 class _Read:
