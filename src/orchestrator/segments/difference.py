@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.segments.query import WORD, mask_of
-from orchestrator.store.database import by_covering_index
+from orchestrator.store.statements import by_covering_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from orchestrator.store.database import by_covering_index
+from orchestrator.store.statements import by_covering_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from orchestrator.clock import to_epoch
 from orchestrator.store import forgotten, opt_outs
-from orchestrator.store.database import execute_many
 from orchestrator.store.forgotten import Mark
+from orchestrator.store.statements import execute_many
 from orchestrator.store.tables import AudienceMember, PullMark
 from orchestrator.store.tags import add_tags
 from orchestrator.vocabulary import MemberStatus, OptOutReason, Refusal

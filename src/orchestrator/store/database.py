@@ -15,7 +15,6 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,7 +29,7 @@ from orchestrator.store.holders import session_name
 from orchestrator.store.migrations import is_current, migrate, schema_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlmodel import Session
@@ -422,29 +421,6 @@ def _turn_wal_on(cursor: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("begin_immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-@contextmanager
-def by_covering_index(connection: Connection, *, everybody: bool = True) -> Iterator[None]:
-    """Within the block PostgreSQL groups rows of ``everybody`` in the order of an index: hashing a million groups costs
-    more.
-    """
-    if everybody and connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL enable_hashagg = off"))
-    yield
-    if everybody and connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL enable_hashagg = on"))
-
-
-def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The same statement with named parameters for each row, handed to the driver as they are: SQLAlchemy would look at
-    each value, which took a tenth of a sync.
-    """
-    compiled = text(sql).compile(dialect=connection.dialect)
-    order = compiled.positiontup
-    values: Any = list(map(itemgetter(*order), rows)) if order is not None else list(rows)
-    if values:
-        connection.exec_driver_sql(str(compiled), values)
 
 
 def one(connection: Connection, sql: str, **values: object) -> Any:

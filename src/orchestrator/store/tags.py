@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 from sqlmodel import col
 
-from orchestrator.store.database import execute_many
+from orchestrator.store.statements import execute_many
 from orchestrator.store.tables import AudienceTag, Segment
 
 if TYPE_CHECKING:

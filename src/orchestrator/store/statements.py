@@ -1,0 +1,40 @@
+"""Statements about very many rows, put to each database in the way that suits it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
+
+
+@contextmanager
+def by_covering_index(connection: Connection, *, everybody: bool = True) -> Iterator[None]:
+    """Within the block PostgreSQL groups rows of ``everybody`` in the order of an index: hashing a million groups costs
+    more.
+    """
+    if everybody and connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL enable_hashagg = off"))
+    yield
+    if everybody and connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL enable_hashagg = on"))
+
+
+def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same statement with named parameters for each row, handed to the driver as they are: SQLAlchemy would look at
+    each value, which took a tenth of a sync.
+    """
+    compiled = text(sql).compile(dialect=connection.dialect)
+    order = compiled.positiontup
+    values: Any = list(rows)
+    if order is not None:
+        # of one name, itemgetter gives the value alone
+        values = list(map(itemgetter(*order), rows)) if len(order) > 1 else [(row[order[0]],) for row in rows]
+    if values:
+        connection.exec_driver_sql(str(compiled), values)
