@@ -33,7 +33,7 @@ FIGURES = ("latest", "orders", "revenue")
 POINTS = (1, 2, 3, 4)
 REBUILD = 4
 """a table in which more than one row in so many differs is written anew"""
-MOVED, SHIFTED, READ = "rfm_moved", "rfm_shifted", "rfm_read"
+MOVED, SHIFTED, READ, DIFFERING = "rfm_moved", "rfm_shifted", "rfm_read", "rfm_differing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +92,50 @@ class Ranking:
         return cls(cuts, {int(total): contacts for total, contacts in stored["sums"].items()})
 
 
-def ranking_of(ask: Callable[[str], Iterable[Sequence[Any]]]) -> Ranking:
-    """Of all figures in the table ``rfm_figure`` of who answers."""
-    ((contacts,),) = ask("SELECT COUNT(*) FROM rfm_figure")
-    cuts = _cuts(ask, contacts)
+def ranking_of(ask: Callable[[str], Iterable[Sequence[Any]]], contacts: int, dialect: str) -> Ranking:
+    """Of the figures of so many contacts in the table ``rfm_figure`` of who answers."""
+    cuts = _cuts(ask, contacts, dialect)
     total = Ranking(cuts, {}).total("f")
     sums = ask(f"SELECT {total} AS total, COUNT(*) FROM rfm_figure f GROUP BY 1 ORDER BY 1")
     return Ranking(cuts, {row[0]: row[1] for row in sums})
 
 
-def _cuts(ask: Callable[[str], Iterable[Sequence[Any]]], contacts: int) -> dict[str, tuple[Cut, ...]]:
+def _cuts(ask: Callable[[str], Iterable[Sequence[Any]]], contacts: int, dialect: str) -> dict[str, tuple[Cut, ...]]:
     """The values at the places of the points, then how many are better than each."""
     if not contacts:
         return {figure: tuple(Cut(0, 0) for _ in POINTS) for figure in FIGURES}
-    places = {_place(contacts, point) + 1 for point in POINTS}
-    listed = ", ".join(str(place) for place in places)
-    at: dict[str, dict[int, int]] = {}
-    for figure in FIGURES:
-        placed = f"SELECT {figure} AS value, ROW_NUMBER() OVER (ORDER BY {figure} DESC) AS place FROM rfm_figure"
-        rows = ask(f"SELECT place, value FROM ({placed}) p WHERE place IN ({listed})")
-        at[figure] = {row[0]: row[1] for row in rows}
-    values = [(figure, at[figure][_place(contacts, point) + 1]) for figure in FIGURES for point in POINTS]
+    places = [_place(contacts, point) for point in POINTS]
+    at = _at_fractions if dialect == "postgresql" else _at_places
+    values = [(figure, value) for figure, found in at(ask, places, contacts).items() for value in found]
     better = ", ".join(f"COUNT(*) FILTER (WHERE {figure} > {value})" for figure, value in values)
     (counts,) = ask(f"SELECT {better} FROM rfm_figure")
     cuts = [(figure, Cut(value, count)) for (figure, value), count in zip(values, counts, strict=True)]
     return {figure: tuple(cut for of, cut in cuts if of == figure) for figure in FIGURES}
+
+
+def _at_places(ask: Callable[[str], Iterable[Sequence[Any]]], places: Sequence[int], _: int) -> dict[str, list[int]]:
+    """Figure -> its values at these places from the best, from 0."""
+    listed = ", ".join(str(place + 1) for place in {*places})
+    found: dict[str, list[int]] = {}
+    for figure in FIGURES:
+        placed = f"SELECT {figure} AS value, ROW_NUMBER() OVER (ORDER BY {figure} DESC) AS place FROM rfm_figure"
+        values = {row[0]: row[1] for row in ask(f"SELECT place, value FROM ({placed}) p WHERE place IN ({listed})")}
+        found[figure] = [values[place + 1] for place in places]
+    return found
+
+
+def _at_fractions(
+    ask: Callable[[str], Iterable[Sequence[Any]]], places: Sequence[int], contacts: int
+) -> dict[str, list[int]]:
+    """The same by PostgreSQL's percentiles, which sort the values alone. A fraction f of n stands for the place
+    ``ceil(f * n)`` from 1; half a place before it, rounding cannot make it another's.
+    """
+    fractions = ", ".join(f"{(2 * place + 1) / (2 * contacts)!r}" for place in places)
+    asked = ", ".join(
+        f"percentile_disc(ARRAY[{fractions}]) WITHIN GROUP (ORDER BY {figure} DESC)" for figure in FIGURES
+    )
+    (row,) = ask(f"SELECT {asked} FROM rfm_figure")
+    return dict(zip(FIGURES, map(list, row), strict=True))
 
 
 class Ranker:
@@ -131,20 +150,18 @@ class Ranker:
 
     def build(self, ranked: str) -> Ranking:
         """From the figures of all orders; ``ranked``: SQL that gives them."""
-        self._read(self.of_everybody(ranked))
+        contacts = self._read(self.of_everybody(ranked))
         # few differ where recomputes went on: they are written, and the rest stays with its indexes
         known = f"SELECT 1 FROM {READ} r WHERE r.contact = rfm_figure.contact"
         self.connection.execute(text(f"DELETE FROM rfm_figure WHERE NOT EXISTS ({known})"))
-        differs = " OR ".join(f"f.{figure} {self.differs} r.{figure}" for figure in FIGURES)
-        others = f"FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.contact WHERE {differs}"
-        contacts = self._number(f"SELECT COUNT(*) FROM {READ}")
-        if REBUILD * self._number(f"SELECT COUNT(*) {others}") > contacts:
+        differing = self._find_differing()
+        if REBUILD * differing > contacts:
             with self._without_indexes():
                 self.connection.execute(text("DELETE FROM rfm_figure"))
                 self._upsert(f"SELECT contact, latest, orders, revenue FROM {READ} WHERE true")
         else:
-            self._upsert(f"SELECT r.contact, r.latest, r.orders, r.revenue {others}")
-        return ranking_of(lambda sql: self.connection.execute(text(sql)))
+            self._upsert(f"SELECT contact, latest, orders, revenue FROM {DIFFERING} WHERE true")
+        return ranking_of(lambda sql: self.connection.execute(text(sql)), contacts, self.connection.dialect.name)
 
     def take(self, differing: Iterable[Sequence[tuple[int, ...]]], contacts: int) -> None:
         """Bring the table to the figures of these contacts, of whom so many are ranked: figures read elsewhere.
@@ -168,11 +185,24 @@ class Ranker:
         """SQL of the figures to be ranked (``k``); ``ranked``: SQL that gives them of whoever ordered."""
         return of_those_who_were_there(ranked, self._moment)
 
-    def _read(self, figures: str) -> None:
-        self._make(READ, *FIGURES)
-        self.connection.execute(text(f"INSERT INTO {READ} (contact, {', '.join(FIGURES)}) {figures}"))
-        if self.connection.dialect.name == "postgresql":
-            self.connection.execute(text(f"ANALYZE {READ}"))
+    def _read(self, figures: str) -> int:
+        """Of how many contacts there are figures. On SQLite their key is the row id."""
+        if self.connection.dialect.name == "sqlite":
+            self._make(READ, *FIGURES)
+            filled = f"INSERT INTO {READ} (contact, {', '.join(FIGURES)}) {figures}"
+        else:
+            self.connection.execute(text(f"DROP TABLE IF EXISTS {READ}"))
+            filled = f"CREATE TEMPORARY TABLE {READ} (contact, {', '.join(FIGURES)}) AS {figures}"
+        return self.connection.execute(text(filled)).rowcount
+
+    def _find_differing(self) -> int:
+        """Those figures that were read and are not in the table, apart; of how many contacts."""
+        columns = ", ".join(f"r.{column}" for column in ("contact", *FIGURES))
+        differs = " OR ".join(f"f.{figure} {self.differs} r.{figure}" for figure in FIGURES)
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {DIFFERING}"))
+        found = f"SELECT {columns} FROM {READ} r LEFT JOIN rfm_figure f ON f.contact = r.contact WHERE {differs}"
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {DIFFERING} AS {found}"))
+        return self._number(f"SELECT COUNT(*) FROM {DIFFERING}")
 
     @contextmanager
     def _without_indexes(self) -> Iterator[None]:
@@ -227,7 +257,7 @@ class Ranker:
 
     def drop(self) -> None:
         """Remove the temporary tables."""
-        for table in (MOVED, SHIFTED, READ):
+        for table in (MOVED, SHIFTED, READ, DIFFERING):
             self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
 
     def _find_moved(self, candidates: str) -> None:

@@ -57,9 +57,10 @@ class Tallies:
         )
 
     def _sql(self, tally: Tally) -> str:
+        # moments before words: comparing numbers costs less, and often decides
         conditions = inside(self.at, tally.window, self._widest())
         if tally.kinds != self._all_kinds():
-            conditions.insert(0, one_of(self.kind, tally.kinds))
+            conditions.append(one_of(self.kind, tally.kinds))
         if tally.also:
             conditions.append(tally.also)
         aggregate = f"{tally.how}({tally.take})" if tally.take else "COUNT(*)"

@@ -194,7 +194,8 @@ class Pass:
     def _ranked_by(self, duck: Duck, ranked: str) -> Ranking:
         figures = self._ranker.of_everybody(ranked)
         duck.make("rfm_figure", f"SELECT k AS contact, latest, orders, revenue FROM ({figures}) ordered")
-        ranking = ranking_of(duck.rows)
+        ((contacts,),) = duck.rows("SELECT COUNT(*) FROM rfm_figure")
+        ranking = ranking_of(duck.rows, contacts, DIALECT)
         self._ranker.take(duck.ask(DIFFERING_FIGURES), ranking.contacts)
         return ranking
 
