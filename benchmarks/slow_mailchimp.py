@@ -9,7 +9,6 @@ This one knows no refusals, so that a benchmark's processor time is the product'
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 import time
@@ -17,6 +16,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,17 +51,18 @@ class Audience:
 
     def _batch(self, body: Json) -> Json:
         answer: Json = {"new_members": [], "updated_members": [], "errors": []}
+        moment = now()
         for row in body["members"]:
             key = row["email_address"].lower()
             member = self.members.get(key)
             if member is None:
                 member = self.members[key] = {"email_address": row["email_address"], "status": row["status"]}
-                member |= {"timestamp_opt": now(), "tags": [], "merge_fields": {}}
+                member |= {"timestamp_opt": moment, "tags": [], "merge_fields": {}}
                 answer["new_members"].append(member)
             else:
                 answer["updated_members"].append(member)
             member["merge_fields"] |= row.get("merge_fields", {})
-            member["last_changed"] = now()
+            member["last_changed"] = moment
             for name in row.get("tags", ()):
                 self._tag(member, self._new_segment(name)["id"])
         self._listed = (None, [])
@@ -97,14 +99,16 @@ class Audience:
             member = self.members[key]
             member["tags"] = [tag for tag in member["tags"] if tag["id"] != number]
             answer["members_removed"].append({"email_address": key})
+        moment = now()
         for row in (*answer["members_added"], *answer["members_removed"]):
-            self.members[row["email_address"]]["last_changed"] = now()
+            self.members[row["email_address"]]["last_changed"] = moment
         self._listed = (None, [])
         return answer
 
     def _tag(self, member: Json, number: int) -> None:
-        if not any(tag["id"] == number for tag in member["tags"]):
-            member["tags"].append({"id": number, "name": self.segments[number]})
+        tag = {"id": number, "name": self.segments[number]}
+        if tag not in member["tags"]:
+            member["tags"].append(tag)
 
 
 class Exchange(asyncio.Protocol):
@@ -160,13 +164,13 @@ class Server:
         self._met["writes"] += method != "GET"
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         late = asyncio.get_running_loop().time() + self._latency
-        answer = self._audience.call(method, address.path, query, json.loads(body) if body else {})
+        answer = self._audience.call(method, address.path, query, orjson.loads(body) if body else {})
         response = _response(answer)
         asyncio.get_running_loop().call_at(late, exchange.out.write, response)
 
 
 def _response(answer: Json) -> bytes:
-    body = json.dumps(answer).encode()
+    body = orjson.dumps(answer)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 

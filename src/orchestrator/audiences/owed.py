@@ -67,20 +67,20 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
         with database.read() as connection:
             question = _Question(connection, settings, tags, now)
             for row in question.rows(connection, after):
-                read, after = read + 1, row.id
+                # by place: names take longer to be looked up
+                after, key, email, email_key, _, status, known, refused, made_from, *_ = row
+                read += 1
                 contents = question.contents(row)
                 payload = contents.payload()
-                if payload in {row.payload, row.refused_payload}:
-                    unchanged.append({"email_key": row.email_key, "made_from": row.made_from})
+                if payload in (known, refused):
+                    unchanged.append({"email_key": email_key, "made_from": made_from})
                     if len(unchanged) == BATCH:
                         store.record_unchanged(database, unchanged)
                         unchanged = []
                 else:
-                    names = tags.names(row) if row.payload is None else ()
-                    is_new = not row.status or row.status == store.GONE
-                    yield Owed(
-                        row.id, row.key, row.email, row.email_key, contents, payload, row.made_from, is_new, names
-                    )
+                    names = tags.names(row) if known is None else ()
+                    is_new = not status or status == store.GONE
+                    yield Owed(after, key, email, email_key, contents, payload, made_from, is_new, names)
         if unchanged:
             store.record_unchanged(database, unchanged)
         if read < SNAPSHOT:

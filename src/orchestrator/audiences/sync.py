@@ -94,6 +94,8 @@ class Sync:
             bits = tag_store.segment_bits(connection)
         self._synced = {name: bits[name][1] for name, segment in segments.items() if segment.sync and name in bits}
         """segment name -> bit of those carried as tags"""
+        self._flags = {name.lower(): (bit // WORD_BITS, 1 << bit % WORD_BITS) for name, bit in self._synced.items()}
+        """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
         self._kept = [bits[name][1] for name in kept if name in bits]
 
     def run(self) -> SyncReport:
@@ -235,17 +237,15 @@ class Sync:
 
         A member who had one and is not in the segment loses it by the difference that follows.
         """
-        bits = {name.lower(): bit for name, bit in self._synced.items()}
-        masks: dict[frozenset[str], list[tuple[int, int]]] = {}
-        """few combinations are common: each is looked up once"""
         rows = []
         for row in done:
             there = answer.tags.get(row.email_key, frozenset())
-            if there not in masks:
-                shown = [bits[tag] for tag in there if tag in bits]
-                words = sorted({bit // WORD_BITS for bit in shown})
-                masks[there] = [(word, tag_store.mask_of(word, shown)) for word in words]
-            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in masks[there]]
+            masks: dict[int, int] = {}
+            for tag in there:
+                if tag in self._flags:
+                    word, flag = self._flags[tag]
+                    masks[word] = masks.get(word, 0) | flag
+            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in masks.items()]
             for name in row.tags:
                 if name.lower() in there:
                     self._report.tagged[name] += 1

@@ -157,7 +157,7 @@ class MailchimpClient:
         query_params: list[tuple[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
         body: Any = None,
-    ) -> _Read:
+    ) -> _Success:
         """Takes the place of ``ApiClient.request``: one HTTP exchange; returns successes, raises Failure otherwise."""
         data = _written(body) if method in {"POST", "PUT", "PATCH"} else None
         params = [
@@ -178,14 +178,16 @@ class MailchimpClient:
                 slot.cool(LONGEST_CALL - self._budget.elapsed(slot))
                 raise
             else:
-                kind = response.headers.get("Content-Type", "")
-                document = json_object(response.content)
-                failure = failure_of_answer(response.status_code, kind, document)
                 log.debug("Mailchimp: %s %s in %.3f s", method, response.status_code, self._budget.elapsed(slot))
+                failure = None if response.ok else _read(response)[1]
             if failure is not None:
                 self._heed(failure, slot)
                 raise failure
-        return _Read(document or {})
+        # answers to 500 members take a while to be read: another call has the place meanwhile
+        document, failure = _read(response)
+        if failure is not None:
+            raise failure
+        return _Success(document or {})
 
     def _count(self) -> None:
         with self._counting:
@@ -211,7 +213,14 @@ def _written(body: Any) -> bytes | str:
         return json.dumps(body)
 
 
-class _Read:
+def _read(response: requests.Response) -> tuple[dict[str, Any] | None, Failure | None]:
+    """The answer's document, and what is wrong with it."""
+    document = json_object(response.content)
+    kind = response.headers.get("Content-Type", "")
+    return document, failure_of_answer(response.status_code, kind, document)
+
+
+class _Success:
     """A success as ``ApiClient.call_api`` wants it: the answers to 500 members are not read twice."""
 
     ok = True
