@@ -115,6 +115,17 @@ def test_a_check_without_a_database_or_a_network_loads_neither(tmp_path: Path) -
     assert not (folder / "campaigns.db").exists()
 
 
+def test_a_check_of_a_database_without_contacts_loads_no_engine_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    assert run(["init", str(folder)]) == 0
+    run(["-C", str(folder), "status"])  # makes an empty one
+    files = sorted(folder.iterdir())
+    assert folder / "campaigns.db" in files
+    modules = loaded(["-C", str(folder), "check"])
+    assert not modules & {"sqlalchemy", "asyncio"}
+    assert sorted(folder.iterdir()) == files
+
+
 @pytest.mark.parametrize("command", ALLOWED)
 def test_a_command_loads_what_it_needs(shop: Path, command: str) -> None:
     modules = loaded(["-C", str(shop), "--now", NOW, *command.split()])

@@ -68,10 +68,11 @@ def tag_differences(database: Database, word: int, synced: int, left_alone: int)
         with database.read() as connection:
             values = {"synced": synced, "considered": considered, "word": word, "after": after, "page": PAGE}
             rows = connection.execute(query, values).all()
-        if not rows:
+        if rows:
+            yield [TagDifference(row[0], row[1], row[2] & ~row[3], row[3] & ~row[2]) for row in rows]
+        if len(rows) < PAGE:
             return
         after = rows[-1][0]
-        yield [TagDifference(row[0], row[1], row[2] & ~row[3], row[3] & ~row[2]) for row in rows]
 
 
 def masks(connection: Connection, contacts: Sequence[int], table: str = "membership_mask") -> dict[int, dict[int, int]]:
