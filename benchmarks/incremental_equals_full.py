@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlmodel import SQLModel
 from tests.segments.changing_shop import ChangingShop
 
+from orchestrator.segments import candidates
 from orchestrator.segments.evaluate import Scope
 from orchestrator.store.database import open_database
 
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the first shop")
     parser.add_argument("--url", help="an empty PostgreSQL of ours alone: everything in it is deleted")
     wanted = parser.parse_args()
+    candidates.ALONE = 1  # in a shop of a few contacts, too, each aspect has its query
     ways: Counter[str] = Counter()
     for number, done in enumerate(range(0, wanted.steps, STEPS_OF_A_SHOP)):
         seed = wanted.seed + number

@@ -24,6 +24,7 @@ from tests.segments.test_incremental import Drawn
 from tests.segments.test_portable import CONDITIONS as MORE_CONDITIONS, mails, population
 from tests.segments.test_random import SENTENCES, random_shop
 
+from orchestrator.contacts.question import InTable
 from orchestrator.contacts.ranking import Ranker, ranking_of
 from orchestrator.definitions.values import RfmSettings
 from orchestrator.segments import duck
@@ -252,7 +253,7 @@ def test_what_an_incremental_part_wrote_is_taken_back_before_figures_from_elsewh
         connection.execute(text("DELETE FROM orders WHERE contact = 2"))
         connection.execute(text("UPDATE orders SET contact = 7 WHERE contact = 3"))
         connection.execute(text("CREATE TEMPORARY TABLE some AS SELECT id AS contact FROM contact"))
-        assert ranker.update(old, "some") != old
+        assert ranker.update(old, InTable("some")) != old
         ranker.take([], old.contacts)
         figures = connection.execute(text(STORED[3]))
         assert [tuple(row) for row in figures] == committed

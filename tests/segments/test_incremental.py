@@ -16,14 +16,14 @@ from sqlalchemy import text
 from tests.segments.changing_shop import ChangingShop
 from tests.segments.shop import DAY, NOW, Shop, at, segments, settings, unguarded
 
-from orchestrator.contacts.question import Asked, Moment
+from orchestrator.contacts.question import Asked, InTable, Moment
 from orchestrator.contacts.ranking import Ranker
 from orchestrator.contacts.scores import figures
 from orchestrator.definitions.values import GuardSettings, RfmSettings
 from orchestrator.segments import candidates
 from orchestrator.segments.evaluate import Recompute, Scope, recompute
 from orchestrator.store.database import open_database
-from orchestrator.store.touched import take_touched, touch_contacts
+from orchestrator.store.touched import taken, touch_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +78,12 @@ def rescore(database: Database, scores: dict[int, int], *, queued: bool = True) 
             connection.execute(text("UPDATE contact SET lead_score = :s WHERE id = :c"), {"s": score, "c": contact})
         if queued:
             touch_contacts(connection, "contact", scores)
+
+
+@pytest.fixture(autouse=True)
+def _a_query_for_each_aspect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few candidates it concerns."""
+    monkeypatch.setattr(candidates, "ALONE", 1)
 
 
 @hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
@@ -273,6 +279,21 @@ def test_where_much_was_touched_everybody_is_computed(
     assert result(outcome) == {"hot": (2, 2, 0)}
 
 
+def test_who_has_very_many_rows_of_one_moment_hides_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "FEW", 3)
+    shop = Shop()
+    for _ in range(20):
+        shop.contact()
+    for contact in [*[1] * 30, 2]:
+        shop.login(contact, at(NOW) - 30 * DAY + 60)
+    shop.write(database)
+    active = segments(active="logins_last_30_days > 0")
+    assert result(changed(database, active, NOW)) == {"active": (2, 0, 0)}
+    outcome = changed(database, active, NOW + HOUR)
+    assert outcome.found.everybody == ""
+    assert result(outcome) == {"active": (0, 0, 2)}
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.postgres
 def test_whoever_is_queued_by_a_transaction_that_commits_later_stays_queued(database: Database) -> None:
@@ -294,12 +315,8 @@ def test_a_recompute_that_is_taken_back_leaves_the_queue(database: Database) -> 
 
 
 def _taken(database: Database) -> list[int]:
-    with database.write() as connection:
-        connection.execute(text("CREATE TEMPORARY TABLE found (contact BIGINT PRIMARY KEY)"))
-        assert take_touched(connection, ["contact"], "found")
-        contacts = list(connection.scalars(text("SELECT contact FROM found ORDER BY 1")))
-        connection.execute(text("DROP TABLE found"))
-    return contacts
+    with database.write() as connection, taken(connection) as queue:
+        return list(connection.scalars(text(f"SELECT contact FROM {queue} ORDER BY 1")))
 
 
 def test_cuts_are_followed_to_where_a_new_ranking_has_them(sqlite_database: Database) -> None:
@@ -318,7 +335,7 @@ def test_cuts_are_followed_to_where_a_new_ranking_has_them(sqlite_database: Data
             touched = _orders(connection, chance, chance.randint(1, 6))
             connection.execute(text("CREATE TEMPORARY TABLE some (contact INTEGER PRIMARY KEY)"))
             connection.execute(text("INSERT INTO some VALUES (:c)"), [{"c": contact} for contact in touched])
-            followed = ranker.update(ranking, "some")
+            followed = ranker.update(ranking, InTable("some"))
             connection.execute(text("DROP TABLE some"))
             ranking = ranker.build(figures(everybody))
             assert followed == ranking

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from orchestrator.contacts.question import Asked, InTable, Moment
+from orchestrator.contacts.question import Asked, Moment
 from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there, tier_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from orchestrator.contacts.question import InTable
     from orchestrator.definitions.values import RfmSettings, Settings
 
 FIGURES = ("latest", "orders", "revenue")
@@ -218,8 +219,8 @@ class Ranker:
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(text("ANALYZE rfm_figure"))
 
-    def update(self, old: Ranking, candidates: str) -> Ranking | None:
-        """Bring the figures of the contacts in the table ``candidates`` up to date.
+    def update(self, old: Ranking, candidates: InTable) -> Ranking | None:
+        """Bring the figures of the candidates up to date: whose figures may have changed.
 
         Adds those whose scores changed though their figures did not, for ``shifted`` to give. None where everybody
         left or came.
@@ -260,14 +261,14 @@ class Ranker:
         for table in (MOVED, SHIFTED, READ, DIFFERING):
             self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
 
-    def _find_moved(self, candidates: str) -> None:
+    def _find_moved(self, candidates: InTable) -> None:
         """The candidates whose figures differ: before (0) and now (1), null where there are none."""
         self._make(MOVED, *(f"{figure}{moment}" for moment in (0, 1) for figure in FIGURES))
         columns = ", ".join(f"{alias}.{figure}" for alias in ("f", "n") for figure in FIGURES)
         differs = " OR ".join(f"f.{figure} {self.differs} n.{figure}" for figure in FIGURES)
         self.connection.execute(
             text(
-                f"INSERT INTO {MOVED} SELECT c.contact, {columns} FROM {candidates} c"
+                f"INSERT INTO {MOVED} SELECT c.contact, {columns} FROM ({candidates.listed}) c"
                 " LEFT JOIN rfm_figure f ON f.contact = c.contact"
                 f" LEFT JOIN ({self._figures(candidates)}) n ON n.k = c.contact WHERE {differs}"
             )
@@ -321,8 +322,8 @@ class Ranker:
                     sums[total] = sums.get(total, 0) + change
         return {total: contacts for total, contacts in sorted(sums.items()) if contacts}
 
-    def _figures(self, candidates: str) -> str:
-        return figures(Asked(self._moment, self.connection.dialect.name, InTable(candidates)))
+    def _figures(self, candidates: InTable) -> str:
+        return figures(Asked(self._moment, self.connection.dialect.name, candidates))
 
     def _upsert(self, rows: str) -> None:
         """``rows``: SQL that ends with a condition; SQLite would take ON for that of a join."""

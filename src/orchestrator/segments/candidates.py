@@ -1,12 +1,14 @@
 """The contacts whose memberships may have changed since the last recompute, in a temporary table.
 
 Who was touched, and who is in a span of time that something passed. Whoever is not among them has the same profile as
-before; so an incremental recompute looks at nobody else.
+before; so an incremental recompute looks at nobody else. Of each it is known which *aspects* of the profile may have
+changed: who only opened a mail, or whose colleague ordered, is asked only the segments that depend on that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -27,11 +29,12 @@ from orchestrator.contacts.measures import (
     OrderFigure,
     Rfm,
 )
+from orchestrator.contacts.question import InTable
 from orchestrator.segments.crossings import Times
-from orchestrator.store.touched import take_touched
+from orchestrator.store.touched import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -44,26 +47,78 @@ FEW = 1_000
 """candidates that are always worth the incremental way"""
 MOST_SHARE = 0.2
 """candidates, as a share of the contacts, from which one pass over everybody costs less"""
+ALONE, MOST_ALONE = 100, 7
+"""candidates that are worth a query of their own, and how many such queries there are at most"""
 
-_ROWS = {
-    Times.SIGNUPS: "SELECT id FROM contact WHERE created_at BETWEEN :since AND :until",
-    Times.CONSENTS: "SELECT id FROM contact WHERE consent_at BETWEEN :since AND :until",
-    Times.ORDERS: "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until AND contact IS NOT NULL",
+
+class Aspect(IntFlag):
+    """What of a contact's profile may have changed."""
+
+    ITSELF = 1
+    """the contact or its account, or whether there is such a contact: anything"""
+    ORDERS = 2
+    ACCOUNT_ORDERS = 4
+    """the orders of all contacts of its account; without an account, its own"""
+    SCORES = 8
+    """where it stands in the ranking of RFM"""
+    CARTS = 16
+    EVENTS = 32
+    SENDS = 64
+    REACTIONS = 128
+
+
+ORDERED = InTable(TABLE, f"(aspects & {(Aspect.ITSELF | Aspect.ORDERS).value}) <> 0")
+"""whose figures of RFM may have changed"""
+_OF_CONTACT = {
+    "contact": Aspect.ITSELF,
+    "account": Aspect.ITSELF,
+    "orders": Aspect.ORDERS | Aspect.ACCOUNT_ORDERS,
+    "order_line": Aspect.ORDERS,
+    "cart": Aspect.CARTS,
+    "cart_line": Aspect.CARTS,
+    "event": Aspect.EVENTS,
+    "send": Aspect.SENDS,
+    "mail_event": Aspect.REACTIONS,
+}
+"""what is touched for a contact that is queued for a fact"""
+_OF_ACCOUNT = _OF_CONTACT | {"orders": Aspect.ACCOUNT_ORDERS}
+"""what is touched for each contact of a queued account; who ordered is queued itself, too"""
+_SPANS = {
+    Times.SIGNUPS: (Aspect.ITSELF, "SELECT id AS contact FROM contact WHERE created_at BETWEEN :since AND :until"),
+    Times.CONSENTS: (Aspect.ITSELF, "SELECT id AS contact FROM contact WHERE consent_at BETWEEN :since AND :until"),
+    Times.ORDERS: (Aspect.ORDERS, "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until"),
     Times.ACCOUNT_ORDERS: (
-        "SELECT COALESCE(c.id, o.contact) FROM orders o LEFT JOIN contact c ON c.account = o.account"
-        " WHERE o.placed_at BETWEEN :since AND :until AND (c.id IS NOT NULL OR o.contact IS NOT NULL)"
+        Aspect.ACCOUNT_ORDERS,
+        (
+            "SELECT COALESCE(c.id, o.contact) AS contact FROM orders o LEFT JOIN contact c ON c.account = o.account"
+            " WHERE o.placed_at BETWEEN :since AND :until"
+        ),
     ),
-    Times.CART_CHANGES: "SELECT contact FROM cart WHERE status = 'open' AND modified_at BETWEEN :since AND :until",
-    Times.CART_ADDITIONS: "SELECT contact FROM cart WHERE status = 'open' AND last_added_at BETWEEN :since AND :until",
-    Times.EVENTS: "SELECT contact FROM event WHERE kind = :kind AND at BETWEEN :since AND :until",
-    Times.SENDS: "SELECT contact FROM send WHERE decision = 'sent' AND sent_at BETWEEN :since AND :until",
-    Times.REACTIONS: "SELECT contact FROM mail_event WHERE kind = :kind AND at BETWEEN :since AND :until",
+    Times.CART_CHANGES: (
+        Aspect.CARTS,
+        "SELECT contact FROM cart WHERE status = 'open' AND modified_at BETWEEN :since AND :until",
+    ),
+    Times.CART_ADDITIONS: (
+        Aspect.CARTS,
+        "SELECT contact FROM cart WHERE status = 'open' AND last_added_at BETWEEN :since AND :until",
+    ),
+    Times.EVENTS: (Aspect.EVENTS, "SELECT contact FROM event WHERE kind = :kind AND at BETWEEN :since AND :until"),
+    Times.SENDS: (
+        Aspect.SENDS,
+        "SELECT contact FROM send WHERE decision = 'sent' AND sent_at BETWEEN :since AND :until",
+    ),
+    Times.REACTIONS: (
+        Aspect.REACTIONS,
+        "SELECT contact FROM mail_event WHERE kind = :kind AND at BETWEEN :since AND :until",
+    ),
 }
 
 
 @dataclass(slots=True)
 class Candidates:
-    """The temporary table ``candidate`` with the column ``contact``; ``too_many`` once it is not worth going on."""
+    """The temporary table ``candidate`` with the columns ``contact`` and ``aspects``; ``too_many`` once it is not worth
+    going on.
+    """
 
     connection: Connection
     limit: int = 0
@@ -76,31 +131,67 @@ class Candidates:
         self.connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
         # on SQLite this type makes the contact the row id
         kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"
-        self.connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact {kind} PRIMARY KEY)"))
+        self.connection.execute(
+            text(f"CREATE TEMPORARY TABLE {TABLE} (contact {kind} PRIMARY KEY, aspects INTEGER NOT NULL)")
+        )
 
     def take_touched(self, facts: Iterable[str]) -> None:
         """Add whoever is queued for one of these facts, and empty the queue."""
-        if not take_touched(self.connection, facts, TABLE):
-            self.too_many = True
-        self._judge()
+        asked = sorted(set(facts))
+        with taken(self.connection) as queue:
+            everybody = f"SELECT 1 FROM {queue} WHERE contact IS NULL AND account IS NULL AND {_is_one(asked)} LIMIT 1"
+            if self.connection.execute(text(everybody)).first() is not None:
+                self.too_many = True
+            for fact in asked:
+                self.add(f"SELECT contact FROM {queue} WHERE {_is_one([fact])}", _OF_CONTACT[fact])
+                accounts = f"SELECT account FROM {queue} WHERE {_is_one([fact])}"
+                self.add(f"SELECT id AS contact FROM contact WHERE account IN ({accounts})", _OF_ACCOUNT[fact])
 
     def add_spans(self, spans: Iterable[Span]) -> None:
         """Add whoever has a row in one of the spans."""
         for span in spans:
-            if not self.too_many:
-                self.add(_ROWS[span.times], since=span.since, until=span.until, kind=span.kind)
+            aspects, rows = _SPANS[span.times]
+            self.add(rows, aspects, since=span.since, until=span.until, kind=span.kind)
 
-    def add(self, rows: str, **values: object) -> None:
-        """Add the contacts that a query gives. It ends in a WHERE clause."""
-        statement = text(f"INSERT INTO {TABLE} (contact) {rows} LIMIT {self.limit + 1} ON CONFLICT DO NOTHING")
-        wanted = {name: value for name, value in values.items() if f":{name}" in rows}
-        if self.connection.execute(statement, wanted).rowcount > self.limit:
-            self.too_many = True
-        self._judge()
+    def add(self, rows: str, aspects: Aspect, **values: object) -> None:
+        """Add the contacts (column ``contact``, null for nobody) that a query gives, unless there are too many."""
+        if self.too_many:
+            return
+        # each contact once, before they are cut off: one with a thousand rows must not stand for a thousand
+        statement = text(
+            f"INSERT INTO {TABLE} (contact, aspects) SELECT DISTINCT contact, {aspects.value} FROM ({rows}) found"
+            f" WHERE contact IS NOT NULL LIMIT {self.limit + 1}"
+            " ON CONFLICT (contact) DO UPDATE SET aspects = candidate.aspects | excluded.aspects"
+            " WHERE candidate.aspects & excluded.aspects <> excluded.aspects"
+        )
+        self.connection.execute(statement, {name: value for name, value in values.items() if f":{name}" in rows})
+        self.too_many = self.count() > self.limit
 
     def count(self) -> int:
         """How many there are."""
         return self.connection.scalar(text(f"SELECT COUNT(*) FROM {TABLE}")) or 0
+
+    def groups(self, segments: Mapping[str, CompiledSegment]) -> Iterator[tuple[InTable, Sequence[str]]]:
+        """Candidates with the segments that may have changed for them, which is all where it would not pay to tell.
+
+        Who changes no segment is left out.
+        """
+        sizes: dict[tuple[str, ...], int] = {}
+        members: dict[tuple[str, ...], list[int]] = {}
+        for aspects, contacts in self.connection.execute(
+            text(f"SELECT aspects, COUNT(*) FROM {TABLE} GROUP BY 1")
+        ).all():
+            concerned = tuple(name for name, one in segments.items() if _depends(one, Aspect(aspects)))
+            sizes[concerned] = sizes.get(concerned, 0) + contacts
+            members.setdefault(concerned, []).append(aspects)
+        members.pop((), None)
+        largest = sorted((names for names in members if sizes[names] >= ALONE), key=lambda names: -sizes[names])
+        alone = [names for names in largest if len(names) < len(segments)][:MOST_ALONE]
+        others = [one for names, several in members.items() if names not in alone for one in several]
+        if others:
+            yield _having(others), tuple(segments)
+        for names in alone:
+            yield _having(members[names]), names
 
     def measure(self) -> None:
         """All are in: let PostgreSQL count them, it plans by that."""
@@ -111,9 +202,6 @@ class Candidates:
         """Remove the table."""
         self.connection.execute(text(f"DROP TABLE {TABLE}"))
 
-    def _judge(self) -> None:
-        self.too_many = self.too_many or self.count() > self.limit
-
 
 def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
     """The tables whose rows the segments' conditions depend on."""
@@ -121,6 +209,40 @@ def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
     for measure in {field.measure for segment in segments for field in segment.fields}:
         found.update(_facts(measure))
     return frozenset(found)
+
+
+def _is_one(facts: Iterable[str]) -> str:
+    listed = ", ".join(f"'{fact}'" for fact in facts) or "''"
+    return f"fact IN ({listed})"
+
+
+def _having(aspects: Iterable[int]) -> InTable:
+    return InTable(TABLE, f"aspects IN ({', '.join(map(str, sorted(aspects)))})")
+
+
+def _depends(segment: CompiledSegment, aspects: Aspect) -> bool:
+    return bool(aspects & Aspect.ITSELF) or any(_aspect_of(field.measure) & aspects for field in segment.fields)
+
+
+def _aspect_of(measure: Measure) -> Aspect:
+    """What an answer depends on beside the contact and its account."""
+    match measure:
+        case OrderFigure(of_account=True) | OrderAge(of_account=True):
+            return Aspect.ACCOUNT_ORDERS
+        case OrderFigure() | OrderAge() | Bought():
+            return Aspect.ORDERS
+        case Rfm():
+            return Aspect.SCORES
+        case CartFigure():
+            return Aspect.CARTS
+        case EventCount() | EventAge() | EventMention():
+            return Aspect.EVENTS
+        case MailCount("mails", _) | MailOf("received", _):
+            return Aspect.SENDS
+        case MailCount() | MailAge() | MailOf():
+            return Aspect.REACTIONS
+        case _:
+            return Aspect.ITSELF
 
 
 def _facts(measure: Measure) -> tuple[str, ...]:

@@ -39,34 +39,36 @@ class Difference:
         self.connection = connection
         self.words = range(words)
 
-    def compute(
-        self,
-        query: SegmentQuery,
-        bits: Mapping[str, int],
-        keep: Iterable[int],
-        *,
-        now: int,
-        contacts: InTable | None = None,
-    ) -> None:
-        """Fill it. ``bits``: segment -> bit; stored bits in ``keep`` stay, those in neither are cleared.
-
-        ``contacts``: those whom the query is about; None: everybody.
-        """
+    def compute(self, query: SegmentQuery, bits: Mapping[str, int], keep: Iterable[int], *, now: int) -> None:
+        """Fill it with everybody. ``bits``: segment -> bit; stored ones in ``keep`` stay, others are cleared."""
         connection = self.connection
         connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
-        with by_covering_index(connection, everybody=contacts is None):
+        with by_covering_index(connection):
             # not INSERT: PostgreSQL takes several processes for this alone
             connection.execute(
                 text(f"CREATE TEMPORARY TABLE {TABLE} AS {self.rows(query, bits, keep, connection.dialect.name)}"),
                 dict(query.parameters),
             )
+        self._take_out_absent(now, None)
+
+    def begin(self) -> None:
+        """Make the table, empty, for ``add``."""
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+        columns = ", ".join(f"o{word} BIGINT, n{word} BIGINT" for word in self.words)
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact BIGINT, {columns})"))
+
+    def add(self, query: SegmentQuery, bits: Mapping[str, int], keep: Iterable[int]) -> None:
+        """Those of some contacts, by a query about them, who were not added yet."""
+        rows = self.rows(query, bits, keep, self.connection.dialect.name)
+        self.connection.execute(text(f"INSERT INTO {TABLE} {rows}"), dict(query.parameters))
+
+    def end(self, contacts: InTable, *, now: int) -> None:
+        """All of these contacts were added, but those who are absent."""
         self._take_out_absent(now, contacts)
 
     def take(self, computed: Iterable[Sequence[tuple[int, ...]]], *, now: int) -> None:
         """Fill it with what ``rows`` gave of everybody elsewhere."""
-        self.connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
-        columns = ", ".join(f"o{word} BIGINT, n{word} BIGINT" for word in self.words)
-        self.connection.execute(text(f"CREATE TEMPORARY TABLE {TABLE} (contact BIGINT, {columns})"))
+        self.begin()
         places = ", ".join("?" * (1 + 2 * len(self.words)))
         for rows in computed:
             self.connection.exec_driver_sql(f"INSERT INTO {TABLE} VALUES ({places})", list(rows))
@@ -91,7 +93,7 @@ class Difference:
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""
-        among = f"m.contact IN (SELECT contact FROM {contacts.table}) AND" if contacts is not None else ""
+        among = f"m.contact IN ({contacts.listed}) AND" if contacts is not None else ""
         masks = ", ".join(
             f"CAST(COALESCE(SUM(CASE WHEN m.word = {word} THEN m.mask END), 0) AS BIGINT), 0" for word in self.words
         )

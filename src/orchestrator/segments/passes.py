@@ -22,7 +22,7 @@ from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.measures import Rfm
 from orchestrator.contacts.question import InTable
 from orchestrator.contacts.ranking import Ranker, Ranking, ranking_of
-from orchestrator.segments.candidates import TABLE, Candidates, facts_of
+from orchestrator.segments.candidates import ORDERED, TABLE, Aspect, Candidates, facts_of
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
 from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
@@ -31,7 +31,7 @@ from orchestrator.segments.query import segment_query
 from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
@@ -112,7 +112,7 @@ class Pass:
         why = "it was asked for" if scope is Scope.EVERYBODY else self._find_candidates()
         drift: Mapping[str, int] = {}
         if not why:
-            self._compute(bits, keep, InTable(TABLE))
+            self._compute_candidates(bits, keep)
         if why or scope is Scope.CHECKED:
             if not why:
                 self.difference.set_aside()
@@ -161,16 +161,17 @@ class Pass:
     def _follow_ranking(self, stored: Mapping[str, Any] | None) -> None:
         """Bring the ranking up to date; whoever it moves becomes a candidate."""
         old = Ranking.read(stored) if stored else None
-        self._ranking = self._ranker.update(old, TABLE) if old else None
+        self._ranking = self._ranker.update(old, ORDERED) if old else None
         if old is None or self._ranking is None:
             return
-        self._candidates.add(self._ranker.shifted())
+        self._candidates.add(self._ranker.shifted(), Aspect.SCORES)
         before, after = (one.tier_starts(self.settings.rfm) for one in (old, self._ranking))
         total = self._ranking.total("f")
         for tier in before:
             low, high = sorted((before[tier], after[tier]))
             if low < high:
-                self._candidates.add(f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}")
+                between = f"SELECT contact FROM rfm_figure f WHERE {total} >= {low} AND {total} < {high}"
+                self._candidates.add(between, Aspect.SCORES)
 
     def _compute_everybody(self, bits: Mapping[str, int], keep: Mapping[str, int], *, checking: bool) -> None:
         """By DuckDB where it can be had. A check takes it for few contacts, too: another engine has other faults."""
@@ -179,7 +180,7 @@ class Pass:
                 self._compute_by(duck, bits, keep)
         except NotByDuckDB as why:
             log.info("DuckDB does not compute this: %s.", why)
-            self._compute(bits, keep, None)
+            self._compute(bits, keep)
 
     def _compute_by(self, duck: Duck, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
         self._ranking = None
@@ -199,21 +200,32 @@ class Pass:
         self._ranker.take(duck.ask(DIFFERING_FIGURES), ranking.contacts)
         return ranking
 
-    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int], contacts: InTable | None) -> None:
-        """Of everybody, RFM is ranked from the figures that the segments need anyway, so that orders are read once."""
-        if contacts is None:
-            self._ranking = None
+    def _compute(self, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
+        """RFM is ranked from the figures that the segments need anyway, so that orders are read once."""
+        self._ranking = None
         dialect = self.connection.dialect.name
-        query = self._query(contacts, dialect)
+        query = self._query(None, dialect)
         with filled(self.connection, query.parts, query.parameters):
             if query.ranked:
                 self._ranking = self._ranker.build(query.ranked)
-                query = self._query(contacts, dialect)
-            self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now), contacts=contacts)
+                query = self._query(None, dialect)
+            self.difference.compute(query, bits, keep.values(), now=to_epoch(self.now))
 
-    def _query(self, contacts: InTable | None, dialect: str) -> SegmentQuery:
+    def _compute_candidates(self, bits: Mapping[str, int], keep: Mapping[str, int]) -> None:
+        """Each only for the segments that may have changed for it; its other memberships stay as stored."""
+        dialect = self.connection.dialect.name
+        self.difference.begin()
+        for contacts, concerned in self._candidates.groups(self.segments):
+            query = self._query(contacts, dialect, concerned)
+            others = [bit for name, bit in bits.items() if name not in query.conditions]
+            with filled(self.connection, query.parts, query.parameters):
+                self.difference.add(query, bits, [*keep.values(), *others])
+        self.difference.end(InTable(TABLE), now=to_epoch(self.now))
+
+    def _query(self, contacts: InTable | None, dialect: str, concerned: Iterable[str] | None = None) -> SegmentQuery:
+        names = self.segments if concerned is None else concerned
         return segment_query(
-            self.segments.values(),
+            [self.segments[name] for name in names],
             self.settings,
             now=self.now,
             dialect=dialect,

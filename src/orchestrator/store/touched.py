@@ -5,12 +5,13 @@ Facts are named by their table. What is queued for a fact that no segment asks a
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import column, insert, select, table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
@@ -46,30 +47,23 @@ def forget_touched(connection: Connection) -> None:
     connection.execute(text("DELETE FROM touched"))
 
 
-def take_touched(connection: Connection, facts: Iterable[str], into: str) -> bool:
-    """Empty the queue into the column ``contact`` of a table; False where everybody is touched.
+@contextmanager
+def taken(connection: Connection) -> Iterator[str]:
+    """The name of a table with the queue's rows (``fact``, ``contact``, ``account``); after the block they are gone.
 
-    Only rows that this statement reads are removed: what another transaction commits meanwhile stays for the next
-    recompute, in whatever order PostgreSQL commits. SQLite has one writer, and it is us.
+    Only rows that this reads are removed: what another transaction commits meanwhile stays for the next recompute, in
+    whatever order PostgreSQL commits. SQLite has one writer, and it is us.
     """
-    asked = ", ".join(f"'{fact}'" for fact in sorted(set(facts))) or "''"
-    source = "touched"
     if connection.dialect.name == "postgresql":
         connection.execute(text("DROP TABLE IF EXISTS taken"))
         connection.execute(text("CREATE TEMPORARY TABLE taken (fact TEXT, contact BIGINT, account BIGINT)"))
         moved = "WITH gone AS (DELETE FROM touched RETURNING fact, contact, account)"
         connection.execute(text(f"{moved} INSERT INTO taken SELECT fact, contact, account FROM gone"))
-        source = "taken"
-    everybody = f"SELECT 1 FROM {source} WHERE contact IS NULL AND account IS NULL AND fact IN ({asked}) LIMIT 1"
-    narrowed = connection.execute(text(everybody)).first() is None
-    if narrowed:
-        for chosen in (
-            f"SELECT contact FROM {source} WHERE contact IS NOT NULL AND fact IN ({asked})",
-            f"SELECT c.id FROM contact c WHERE c.account IN (SELECT account FROM {source} WHERE fact IN ({asked}))",
-        ):
-            connection.execute(text(f"INSERT INTO {into} (contact) {chosen} ON CONFLICT DO NOTHING"))
-    connection.execute(text("DROP TABLE taken" if source == "taken" else "DELETE FROM touched"))
-    return narrowed
+        yield "taken"
+        connection.execute(text("DROP TABLE taken"))
+    else:
+        yield "touched"
+        forget_touched(connection)
 
 
 def _touch_column(connection: Connection, fact: str, column: str, chosen: Select[tuple[int]]) -> None:
