@@ -111,6 +111,74 @@ def test_weeks_of_changes_store_the_same(database: Database, tmp_path: Path) -> 
     assert shop.ways.count("") > 3
 
 
+LATE = "2025-12-10T12:00:00"
+NEWS: dict[str, tuple[str, list[tuple[str, dict[str, object]]], int]] = {
+    "contact": ("lead_score > 5", [("contacts", {"contact_id": "C1", "email": "c1@shop.example", "lead_score": 9})], 1),
+    "account": ("industry = 'Food'", [("accounts", {"account_id": "A1", "name": "One", "industry": "Food"})], 2),
+    "own order": (
+        "orders_total > 0",
+        [("orders", {"order_id": "O1", "contact_id": "C1", "placed_at": LATE, "status": "completed", "total": 9})],
+        1,
+    ),
+    "colleague's order": (
+        "account_orders_total > 0",
+        [("orders", {"order_id": "O1", "account_id": "A1", "placed_at": LATE, "status": "completed", "total": 9})],
+        2,
+    ),
+    "own order without an account": (
+        "account_orders_total > 0",
+        [("orders", {"order_id": "O1", "contact_id": "C3", "placed_at": LATE, "status": "completed", "total": 9})],
+        1,
+    ),
+    "ranking": (
+        "rfm_recency = 5",
+        [("orders", {"order_id": "O1", "contact_id": "C1", "placed_at": LATE, "status": "completed", "total": 9})],
+        1,
+    ),
+    "order line": (
+        "bought('product', 'P1')",
+        [("order_lines", {"order_id": "O0", "product_id": "P1", "quantity": 1})],
+        1,
+    ),
+    "cart line": ("cart_lines > 1", [("cart_lines", {"cart_id": "K0", "product_id": "P1", "quantity": 1})], 1),
+    "event": (
+        "logins_total > 0",
+        [("events", {"event_id": "E1", "contact_id": "C1", "kind": "login", "at": LATE})],
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("news", NEWS)
+def test_late_news_reaches_the_segments_that_ask_about_it(sqlite_database: Database, tmp_path: Path, news: str) -> None:
+    where, loads, members = NEWS[news]
+    shop = ChangingShop(sqlite_database, tmp_path, Seeded(1), conditions={"asked": where, "other": "lead_score > 100"})
+    shop.load("accounts", [{"account_id": "A1", "name": "One", "industry": "Tools"}])
+    shop.load("products", [{"product_id": f"P{number}", "name": "Pump"} for number in (0, 1)])
+    accounts = {"C1": "A1", "C2": "A1", "C3": ""}
+    shop.load(
+        "contacts",
+        [
+            {"contact_id": key, "email": f"{key}@shop.example", "account_id": account, "lead_score": 1}
+            for key, account in accounts.items()
+        ],
+    )
+    old = {"placed_at": "2020-01-01T12:00:00", "status": "pending", "total": 1}
+    bought = {**old, "order_id": "O0", "contact_id": "C2", "status": "completed"}
+    if news in {"order line", "ranking"}:
+        shop.load("orders", [bought])
+    shop.load("carts", [{"cart_id": "K0", "contact_id": "C2", "modified_at": LATE, "status": "open"}])
+    shop.load("cart_lines", [{"cart_id": "K0", "product_id": "P0", "quantity": 1}])
+    shop.recompute(Scope.CHANGED)
+    for table, row in loads:
+        shop.load(table, [row])
+    shop.now += timedelta(seconds=1)
+    shop.recompute(Scope.CHANGED)
+    assert shop.ways[-1] in {"", "the ranking has to be made anew"}
+    with sqlite_database.read() as connection:
+        assert connection.scalar(text("SELECT size FROM segment WHERE name = 'asked'")) == members
+
+
 def test_only_who_was_touched_is_computed(database: Database) -> None:
     shop = Shop()
     for _ in range(5):

@@ -55,23 +55,25 @@ class Aspect(IntFlag):
     """What of a contact's profile may have changed."""
 
     ITSELF = 1
-    """the contact or its account, or whether there is such a contact: anything"""
-    ORDERS = 2
-    ACCOUNT_ORDERS = 4
+    """the contact, or whether there is such a contact: anything"""
+    ACCOUNT = 2
+    """what is known of its account"""
+    ORDERS = 4
+    ACCOUNT_ORDERS = 8
     """the orders of all contacts of its account; without an account, its own"""
-    SCORES = 8
+    SCORES = 16
     """where it stands in the ranking of RFM"""
-    CARTS = 16
-    EVENTS = 32
-    SENDS = 64
-    REACTIONS = 128
+    CARTS = 32
+    EVENTS = 64
+    SENDS = 128
+    REACTIONS = 256
 
 
 ORDERED = InTable(TABLE, f"(aspects & {(Aspect.ITSELF | Aspect.ORDERS).value}) <> 0")
 """whose figures of RFM may have changed"""
 _OF_CONTACT = {
     "contact": Aspect.ITSELF,
-    "account": Aspect.ITSELF,
+    "account": Aspect.ACCOUNT,
     "orders": Aspect.ORDERS | Aspect.ACCOUNT_ORDERS,
     "order_line": Aspect.ORDERS,
     "cart": Aspect.CARTS,
@@ -205,10 +207,12 @@ class Candidates:
 
 def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
     """The tables whose rows the segments' conditions depend on."""
-    found = {"contact"}
+    aspects = Aspect.ITSELF
     for measure in {field.measure for segment in segments for field in segment.fields}:
-        found.update(_facts(measure))
-    return frozenset(found)
+        aspects |= _aspect_of(measure)
+    if aspects & Aspect.SCORES:
+        aspects |= Aspect.ORDERS
+    return frozenset(fact for fact, touched in _OF_CONTACT.items() if touched & aspects)
 
 
 def _is_one(facts: Iterable[str]) -> str:
@@ -241,25 +245,7 @@ def _aspect_of(measure: Measure) -> Aspect:
             return Aspect.SENDS
         case MailCount() | MailAge() | MailOf():
             return Aspect.REACTIONS
+        case AccountColumn() | Derived() | CustomColumn():
+            return Aspect.ACCOUNT
         case _:
             return Aspect.ITSELF
-
-
-def _facts(measure: Measure) -> tuple[str, ...]:
-    match measure:
-        case AccountColumn() | Derived() | CustomColumn():
-            return ("account",)
-        case OrderFigure() | OrderAge() | Rfm():
-            return ("orders",)
-        case Bought():
-            return ("orders", "order_line")
-        case CartFigure():
-            return ("cart", "cart_line")
-        case EventCount() | EventAge() | EventMention():
-            return ("event",)
-        case MailCount("mails", _) | MailOf("received", _):
-            return ("send",)
-        case MailCount() | MailAge() | MailOf():
-            return ("mail_event",)
-        case _:
-            return ()
