@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import DataError
@@ -86,7 +86,9 @@ class TableImport:
                 connection.execution_options(begin_immediate=False)
                 with suppress(SQLAlchemyError), connection.begin():
                     staging.drop()
-        self._measure(counts)
+        written = counts.inserted + counts.updated
+        if written >= LARGE_CHANGE:
+            self.database.measure(self.feed.table.target.name, written)
         return counts, rejects
 
     def _stage(self, reader: Reader, rows: RowReader, layout: Layout, staging: Staging) -> _Reading:
@@ -153,11 +155,3 @@ class TableImport:
     def _tell(self, rows: int, estimate: int | None) -> None:
         if self.progress is not None:
             self.progress(self.feed.table.name, rows, estimate)
-
-    def _measure(self, counts: TableCounts) -> None:
-        if counts.inserted + counts.updated < LARGE_CHANGE:
-            return
-        with self.database.write() as connection:
-            if self.database.dialect == "sqlite":
-                connection.execute(text("PRAGMA analysis_limit=1000"))
-            connection.execute(text(f"ANALYZE {self.feed.table.target.name}"))
