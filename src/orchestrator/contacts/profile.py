@@ -100,7 +100,7 @@ def profile_query(
     source = "contact c"
     if isinstance(chosen, InTable):
         # first, and so written: PostgreSQL keeps the order of many joins, SQLite that of a cross join
-        source = f"({chosen.listed}) chosen CROSS JOIN contact c"
+        source = f"{chosen.table} chosen CROSS JOIN contact c"
         where += " AND c.id = chosen.contact"
     elif chosen is not None:
         where += f" AND c.id IN ({asked.contact_list})"

@@ -53,16 +53,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class InTable:
-    """Contacts whose ids stand in the column ``contact`` of a table, of all its rows or of some."""
+    """Contacts whose ids stand in the column ``contact`` of a table."""
 
     table: str
-    condition: str = "true"
-    """over its other columns"""
-
-    @property
-    def listed(self) -> str:
-        """The ids as a query."""
-        return f"SELECT contact FROM {self.table} WHERE {self.condition}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,7 @@ class Asked:
     def contact_list(self) -> str:
         """The ids as a subquery; an empty list matches nobody."""
         if isinstance(self.contacts, InTable):
-            return self.contacts.listed
+            return f"SELECT contact FROM {self.contacts.table}"
         self.parameters["contacts"] = json.dumps(self.contacts)
         if self.dialect == "postgresql":
             return "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(:contacts AS JSON))"

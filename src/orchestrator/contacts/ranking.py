@@ -268,7 +268,7 @@ class Ranker:
         differs = " OR ".join(f"f.{figure} {self.differs} n.{figure}" for figure in FIGURES)
         self.connection.execute(
             text(
-                f"INSERT INTO {MOVED} SELECT c.contact, {columns} FROM ({candidates.listed}) c"
+                f"INSERT INTO {MOVED} SELECT c.contact, {columns} FROM {candidates.table} c"
                 " LEFT JOIN rfm_figure f ON f.contact = c.contact"
                 f" LEFT JOIN ({self._figures(candidates)}) n ON n.k = c.contact WHERE {differs}"
             )

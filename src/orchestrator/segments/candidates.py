@@ -7,6 +7,7 @@ changed: who only opened a mail, or whose colleague ordered, is asked only the s
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.segments.compile import CompiledSegment
     from orchestrator.segments.crossings import Span
 
-TABLE = "candidate"
+TABLE, PART = "candidate", "candidate_part"
 FEW = 1_000
 """candidates that are always worth the incremental way"""
 MOST_SHARE = 0.2
@@ -69,8 +70,8 @@ class Aspect(IntFlag):
     REACTIONS = 256
 
 
-ORDERED = InTable(TABLE, f"(aspects & {(Aspect.ITSELF | Aspect.ORDERS).value}) <> 0")
-"""whose figures of RFM may have changed"""
+ORDERED = f"(aspects & {(Aspect.ITSELF | Aspect.ORDERS).value}) <> 0"
+"""of those whose figures of RFM may have changed"""
 _OF_CONTACT = {
     "contact": Aspect.ITSELF,
     "account": Aspect.ACCOUNT,
@@ -130,12 +131,7 @@ class Candidates:
         """Make the table, empty."""
         contacts = self.connection.scalar(text("SELECT COUNT(*) FROM contact")) or 0
         self.limit = max(FEW, int(contacts * MOST_SHARE))
-        self.connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
-        # on SQLite this type makes the contact the row id
-        kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"
-        self.connection.execute(
-            text(f"CREATE TEMPORARY TABLE {TABLE} (contact {kind} PRIMARY KEY, aspects INTEGER NOT NULL)")
-        )
+        self._make(TABLE, ", aspects INTEGER NOT NULL")
 
     def take_touched(self, facts: Iterable[str]) -> None:
         """Add whoever is queued for one of these facts, and empty the queue."""
@@ -176,13 +172,12 @@ class Candidates:
     def groups(self, segments: Mapping[str, CompiledSegment]) -> Iterator[tuple[InTable, Sequence[str]]]:
         """Candidates with the segments that may have changed for them, which is all where it would not pay to tell.
 
-        Who changes no segment is left out.
+        Who changes no segment is left out. A group's table is gone when the next one is asked for.
         """
         sizes: dict[tuple[str, ...], int] = {}
         members: dict[tuple[str, ...], list[int]] = {}
-        for aspects, contacts in self.connection.execute(
-            text(f"SELECT aspects, COUNT(*) FROM {TABLE} GROUP BY 1")
-        ).all():
+        found = self.connection.execute(text(f"SELECT aspects, COUNT(*) FROM {TABLE} GROUP BY 1"))
+        for aspects, contacts in found.all():
             concerned = tuple(name for name, one in segments.items() if _depends(one, Aspect(aspects)))
             sizes[concerned] = sizes.get(concerned, 0) + contacts
             members.setdefault(concerned, []).append(aspects)
@@ -191,18 +186,39 @@ class Candidates:
         alone = [names for names in largest if len(names) < len(segments)][:MOST_ALONE]
         others = [one for names, several in members.items() if names not in alone for one in several]
         if others:
-            yield _having(others), tuple(segments)
+            with self.part(_having(others)) as contacts:
+                yield contacts, tuple(segments)
         for names in alone:
-            yield _having(members[names]), names
+            with self.part(_having(members[names])) as contacts:
+                yield contacts, names
 
-    def measure(self) -> None:
-        """All are in: let PostgreSQL count them, it plans by that."""
-        if self.connection.dialect.name == "postgresql":
-            self.connection.execute(text(f"ANALYZE {TABLE}"))
+    @contextmanager
+    def part(self, condition: str) -> Iterator[InTable]:
+        """Some of them, in a table of their own: PostgreSQL plans badly where it can only guess how many they are."""
+        self._make(PART)
+        self.connection.execute(text(f"INSERT INTO {PART} SELECT contact FROM {TABLE} WHERE {condition}"))
+        self._measure(PART)
+        yield InTable(PART)
+        self.connection.execute(text(f"DROP TABLE {PART}"))
+
+    def all(self) -> InTable:
+        """The table, measured."""
+        self._measure(TABLE)
+        return InTable(TABLE)
 
     def drop(self) -> None:
         """Remove the table."""
         self.connection.execute(text(f"DROP TABLE {TABLE}"))
+
+    def _make(self, table: str, others: str = "") -> None:
+        # on SQLite this type makes the contact the row id
+        kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"
+        self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {table} (contact {kind} PRIMARY KEY{others})"))
+
+    def _measure(self, table: str) -> None:
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(text(f"ANALYZE {table}"))
 
 
 def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
@@ -220,8 +236,8 @@ def _is_one(facts: Iterable[str]) -> str:
     return f"fact IN ({listed})"
 
 
-def _having(aspects: Iterable[int]) -> InTable:
-    return InTable(TABLE, f"aspects IN ({', '.join(map(str, sorted(aspects)))})")
+def _having(aspects: Iterable[int]) -> str:
+    return f"aspects IN ({', '.join(map(str, sorted(aspects)))})"
 
 
 def _depends(segment: CompiledSegment, aspects: Aspect) -> bool:

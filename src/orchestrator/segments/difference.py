@@ -93,7 +93,7 @@ class Difference:
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""
-        among = f"m.contact IN ({contacts.listed}) AND" if contacts is not None else ""
+        among = f"m.contact IN (SELECT contact FROM {contacts.table}) AND" if contacts is not None else ""
         masks = ", ".join(
             f"CAST(COALESCE(SUM(CASE WHEN m.word = {word} THEN m.mask END), 0) AS BIGINT), 0" for word in self.words
         )

@@ -20,9 +20,8 @@ from sqlalchemy import JSON, column, delete, insert, select, table
 import orchestrator
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.measures import Rfm
-from orchestrator.contacts.question import InTable
 from orchestrator.contacts.ranking import Ranker, Ranking, ranking_of
-from orchestrator.segments.candidates import ORDERED, TABLE, Aspect, Candidates, facts_of
+from orchestrator.segments.candidates import ORDERED, Aspect, Candidates, facts_of
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
 from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Row
 
+    from orchestrator.contacts.question import InTable
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegments
     from orchestrator.segments.duck import Duck
@@ -151,7 +151,6 @@ class Pass:
         if passed.everybody:
             return passed.everybody
         self._candidates.add_spans(passed.spans)
-        self._candidates.measure()
         if not self._candidates.too_many and self._ranks:
             self._follow_ranking(state.ranking)
             if self._ranking is None:
@@ -161,8 +160,11 @@ class Pass:
     def _follow_ranking(self, stored: Mapping[str, Any] | None) -> None:
         """Bring the ranking up to date; whoever it moves becomes a candidate."""
         old = Ranking.read(stored) if stored else None
-        self._ranking = self._ranker.update(old, ORDERED) if old else None
-        if old is None or self._ranking is None:
+        if old is None:
+            return
+        with self._candidates.part(ORDERED) as contacts:
+            self._ranking = self._ranker.update(old, contacts)
+        if self._ranking is None:
             return
         self._candidates.add(self._ranker.shifted(), Aspect.SCORES)
         before, after = (one.tier_starts(self.settings.rfm) for one in (old, self._ranking))
@@ -220,7 +222,7 @@ class Pass:
             others = [bit for name, bit in bits.items() if name not in query.conditions]
             with filled(self.connection, query.parts, query.parameters):
                 self.difference.add(query, bits, [*keep.values(), *others])
-        self.difference.end(InTable(TABLE), now=to_epoch(self.now))
+        self.difference.end(self._candidates.all(), now=to_epoch(self.now))
 
     def _query(self, contacts: InTable | None, dialect: str, concerned: Iterable[str] | None = None) -> SegmentQuery:
         names = self.segments if concerned is None else concerned
