@@ -194,7 +194,9 @@ class Candidates:
 
     @contextmanager
     def part(self, condition: str) -> Iterator[InTable]:
-        """Some of them, in a table of their own: PostgreSQL plans badly where it can only guess how many they are."""
+        """Some of them, in a table of their own, measured: databases plan badly where they guess how many there are.
+        SQLite takes them for a million, and reads all contacts first.
+        """
         self._make(PART)
         self.connection.execute(text(f"INSERT INTO {PART} SELECT contact FROM {TABLE} WHERE {condition}"))
         self._measure(PART)
@@ -217,8 +219,7 @@ class Candidates:
         self.connection.execute(text(f"CREATE TEMPORARY TABLE {table} (contact {kind} PRIMARY KEY{others})"))
 
     def _measure(self, table: str) -> None:
-        if self.connection.dialect.name == "postgresql":
-            self.connection.execute(text(f"ANALYZE {table}"))
+        self.connection.execute(text(f"ANALYZE {table}"))
 
 
 def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
