@@ -177,9 +177,9 @@ class Candidates:
         sizes: dict[tuple[str, ...], int] = {}
         members: dict[tuple[str, ...], list[int]] = {}
         found = self.connection.execute(text(f"SELECT aspects, COUNT(*) FROM {TABLE} GROUP BY 1"))
-        for aspects, contacts in found.all():
+        for aspects, candidates in found.all():
             concerned = tuple(name for name, one in segments.items() if _depends(one, Aspect(aspects)))
-            sizes[concerned] = sizes.get(concerned, 0) + contacts
+            sizes[concerned] = sizes.get(concerned, 0) + candidates
             members.setdefault(concerned, []).append(aspects)
         members.pop((), None)
         largest = sorted((names for names in members if sizes[names] >= ALONE), key=lambda names: -sizes[names])
@@ -233,7 +233,7 @@ def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
 
 
 def _is_one(facts: Iterable[str]) -> str:
-    listed = ", ".join(f"'{fact}'" for fact in facts) or "''"
+    listed = ", ".join(f"'{fact}'" for fact in facts)
     return f"fact IN ({listed})"
 
 
