@@ -112,27 +112,33 @@ def test_weeks_of_changes_store_the_same(database: Database, tmp_path: Path) -> 
 
 
 LATE = "2025-12-10T12:00:00"
+
+
+def late_order(**whose: object) -> tuple[str, dict[str, object]]:
+    return "orders", {"order_id": "O1", "placed_at": LATE, "status": "completed", "total": 9, **whose}
+
+
 NEWS: dict[str, tuple[str, list[tuple[str, dict[str, object]]], int]] = {
     "contact": ("lead_score > 5", [("contacts", {"contact_id": "C1", "email": "c1@shop.example", "lead_score": 9})], 1),
     "account": ("industry = 'Food'", [("accounts", {"account_id": "A1", "name": "One", "industry": "Food"})], 2),
     "own order": (
         "orders_total > 0",
-        [("orders", {"order_id": "O1", "contact_id": "C1", "placed_at": LATE, "status": "completed", "total": 9})],
+        [late_order(contact_id="C1")],
         1,
     ),
     "colleague's order": (
         "account_orders_total > 0",
-        [("orders", {"order_id": "O1", "account_id": "A1", "placed_at": LATE, "status": "completed", "total": 9})],
+        [late_order(account_id="A1")],
         2,
     ),
     "own order without an account": (
         "account_orders_total > 0",
-        [("orders", {"order_id": "O1", "contact_id": "C3", "placed_at": LATE, "status": "completed", "total": 9})],
+        [late_order(contact_id="C3")],
         1,
     ),
     "ranking": (
         "rfm_recency = 5",
-        [("orders", {"order_id": "O1", "contact_id": "C1", "placed_at": LATE, "status": "completed", "total": 9})],
+        [late_order(contact_id="C1")],
         1,
     ),
     "order line": (

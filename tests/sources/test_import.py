@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from tests.sources.conftest import NOW, PEOPLE, reasons, settings
 
 from orchestrator.errors import DataError, UsageError
@@ -328,6 +329,16 @@ def test_a_large_import_is_measured_for_the_planner(erp: Erp, monkeypatch: pytes
     else:
         measured = "select reltuples, relallvisible = relpages from pg_class where relname = 'account'"
         assert erp.rows(measured) == [(2.0, True)]
+
+
+def test_rows_are_stored_whether_or_not_their_table_can_be_measured(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("VACUUM", {}, Exception("out of disk"))
+
+    monkeypatch.setattr(table_import, "LARGE_CHANGE", 1)
+    monkeypatch.setattr(type(erp.database), "measure", fail)
+    report = erp.load(accounts="account_id\nA1\n")
+    assert (report.failures, report.tables["accounts"].inserted) == ((), 1)
 
 
 def test_an_import_leaves_no_temporary_tables(erp: Erp) -> None:

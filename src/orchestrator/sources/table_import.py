@@ -88,7 +88,9 @@ class TableImport:
                     staging.drop()
         written = counts.inserted + counts.updated
         if written >= LARGE_CHANGE:
-            self.database.measure(self.feed.table.target.name, written)
+            # the rows are stored: that their table could not be measured must not be told as if they were not
+            with suppress(SQLAlchemyError):
+                self.database.measure(self.feed.table.target.name, written)
         return counts, rejects
 
     def _stage(self, reader: Reader, rows: RowReader, layout: Layout, staging: Staging) -> _Reading:

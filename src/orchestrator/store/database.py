@@ -222,7 +222,8 @@ class Database:
             return
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             rows = connection.scalar(text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:t)"), {"t": table})
-            marked = "VACUUM (ANALYZE)" if written * _GOOD_PART >= (rows or 0) else "ANALYZE"
+            # whoever has the table locked for this does the same work: it is not waited for
+            marked = "VACUUM (ANALYZE, SKIP_LOCKED)" if written * _GOOD_PART >= (rows or 0) else "ANALYZE (SKIP_LOCKED)"
             connection.execute(text(f"{marked} {table}"))
 
     def rewrite(self) -> bool:
