@@ -73,6 +73,7 @@ class Shop:
     carts: list[dict[str, Any]] = field(default_factory=list)
     cart_lines: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    mail_events: list[dict[str, Any]] = field(default_factory=list)
 
     def account(self, **values: Any) -> int:
         return self._add(self.accounts, key=f"A{len(self.accounts) + 1}", **{"extra": {}, **values})
@@ -127,6 +128,11 @@ class Shop:
     def login(self, contact: int, moment: int) -> int:
         return self.event(contact, "login", moment)
 
+    def opening(self, contact: int, moment: int) -> int:
+        return self._add(
+            self.mail_events, mailing=1, run=1, campaign="news", contact=contact, kind="open", at=moment, url=""
+        )
+
     def write(self, database: Database) -> None:
         with database.write() as connection:
             for table, rows in (
@@ -138,6 +144,7 @@ class Shop:
                 (tables.Cart, self.carts),
                 (tables.CartLine, self.cart_lines),
                 (tables.Event, self.events),
+                (tables.MailEventRow, self.mail_events),
             ):
                 for row in rows:
                     connection.execute(insert(table).values(**row))

@@ -256,6 +256,45 @@ def test_who_crosses_a_limit_by_time_alone_is_found(database: Database) -> None:
     assert (after.found.computed, result(after)) == (1, {"idle": (2, 1, 0)})
 
 
+AGES: dict[str, tuple[str, Callable[[Shop, int, int], object]]] = {
+    "login": ("days_since_login >= 14", lambda shop, contact, moment: shop.login(contact, moment)),
+    "opening": ("days_since_open >= 14", lambda shop, contact, moment: shop.opening(contact, moment)),
+    "last order": ("days_since_last_order >= 14", lambda shop, contact, moment: shop.order(contact, 100, moment)),
+    "first order": ("days_since_first_order >= 14", lambda shop, contact, moment: shop.order(contact, 100, moment)),
+    "order of the account": (
+        "account_days_since_last_order >= 14",
+        lambda shop, contact, moment: shop.order(contact, 100, moment),
+    ),
+}
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_an_age_is_looked_at_where_nothing_newer_hides_it(database: Database, age: str) -> None:
+    where, happens = AGES[age]
+    shop, passed, ahead = Shop(), at(NOW) - 13 * DAY, at(NOW) + 20 * DAY
+    account = shop.account()
+    alone, hidden, revealed = shop.contact(), shop.contact(), shop.contact()
+    first, second = (shop.contact(account=account) for _ in range(2))
+    shop.event(alone, "page_view", at(NOW) - DAY)  # another kind hides nothing
+    if "order" in age:
+        for contact in (alone, first):  # nor what is not completed
+            shop.order(contact, 100, at(NOW) - DAY, status="pending")
+    for contact in (alone, hidden, revealed, first):
+        happens(shop, contact, passed)
+    happens(shop, hidden, at(NOW) - DAY)
+    happens(shop, revealed, ahead)
+    shop.write(database)
+    wanted = segments(one=where)
+    changed(database, wanted, NOW)
+    outcome = changed(database, wanted, NOW + timedelta(days=1))
+    found = {alone, revealed, first} | ({hidden} if age == "first order" else set())
+    found |= {second} if age == "order of the account" else set()
+    assert (outcome.found.everybody, outcome.found.computed) == ("", len(found))
+    assert result(outcome) == {"one": (len(found), len(found), 0)}
+    checked = recompute(database, unguarded(), wanted, now=NOW + timedelta(days=1), scope=Scope.CHECKED)
+    assert checked.found.drift == {}
+
+
 AHEAD = at(NOW) + 1_800
 
 

@@ -44,7 +44,7 @@ def figures(
         if asked.dialect == "duckdb":  # which has no index of either, and would read all orders twice
             both = "COALESCE(account, -contact)"
             rows = f"{read.format(key=both)} AND {both} IS NOT NULL GROUP BY {both}"
-        asked.join("ao", rows, tallies.names(), "COALESCE(c.account, -c.id)")
+        asked.join("ao", rows, tallies.names(), asked.account_key)
     else:
         own = f"{read.format(key='contact')} AND contact IS NOT NULL{asked.only('contact')}"
         asked.join("o", f"{own} GROUP BY contact", tallies.names(), "c.id")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.definitions.values import Settings
 
 
+ACCOUNT_KEY = "COALESCE(c.account, -c.id)"
+"""of a contact ``c``: whoever has no account is one by itself"""
 WHOLE_DIVISION = {"duckdb": "//", "spark": "DIV"}
 """elsewhere the division of whole numbers is whole"""
 
@@ -56,6 +58,8 @@ class InTable:
     """Contacts whose ids stand in the column ``contact`` of a table."""
 
     table: str
+    keyed: bool = False
+    """its column ``account`` says, as ``ACCOUNT_KEY`` does, whose orders are those of the contact's account"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +123,25 @@ class Asked:
         """A condition that narrows a table of facts to the contacts asked for, or nothing."""
         return f" AND {column} IN ({self.contact_list})" if self.contacts is not None else ""
 
+    @property
+    def account_key(self) -> str:
+        """By what the figures of accounts are joined."""
+        return "chosen.account" if isinstance(self.contacts, InTable) and self.contacts.keyed else ACCOUNT_KEY
+
     def only_accounts(self, column: str) -> str:
         """The same for a table of facts by account."""
         if self.contacts is None:
             return ""
+        if isinstance(self.contacts, InTable) and self.contacts.keyed:
+            return f" AND {column} IN (SELECT account FROM {self.contacts.table})"
         return f" AND {column} IN (SELECT account FROM contact WHERE id IN ({self.contact_list}))"
 
     def only_alone(self, column: str) -> str:
         """The same for facts of contacts that have no account."""
         if self.contacts is None:
             return ""
+        if isinstance(self.contacts, InTable) and self.contacts.keyed:
+            return f" AND {column} IN (SELECT contact FROM {self.contacts.table} WHERE account < 0)"
         return f" AND {column} IN (SELECT id FROM contact WHERE account IS NULL AND id IN ({self.contact_list}))"
 
     def bind(self, value: str) -> str:

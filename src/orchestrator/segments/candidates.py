@@ -30,7 +30,7 @@ from orchestrator.contacts.measures import (
     OrderFigure,
     Rfm,
 )
-from orchestrator.contacts.question import InTable
+from orchestrator.contacts.question import ACCOUNT_KEY, InTable
 from orchestrator.segments.crossings import Times
 from orchestrator.store.touched import taken
 
@@ -70,6 +70,8 @@ class Aspect(IntFlag):
     REACTIONS = 256
 
 
+ITSELF = f"(aspects & {Aspect.ITSELF.value}) <> 0"
+"""of those who may be gone, or not be there yet"""
 ORDERED = f"(aspects & {(Aspect.ITSELF | Aspect.ORDERS).value}) <> 0"
 """of those whose figures of RFM may have changed"""
 _OF_CONTACT = {
@@ -93,8 +95,9 @@ _SPANS = {
     Times.ACCOUNT_ORDERS: (
         Aspect.ACCOUNT_ORDERS,
         (
-            "SELECT COALESCE(c.id, o.contact) AS contact FROM orders o LEFT JOIN contact c ON c.account = o.account"
-            " WHERE o.placed_at BETWEEN :since AND :until"
+            "SELECT id AS contact FROM contact WHERE account IN"
+            " (SELECT account FROM orders WHERE placed_at BETWEEN :since AND :until)"
+            " UNION ALL SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until AND account IS NULL"
         ),
     ),
     Times.CART_CHANGES: (
@@ -115,6 +118,32 @@ _SPANS = {
         "SELECT contact FROM mail_event WHERE kind = :kind AND at BETWEEN :since AND :until",
     ),
 }
+# each by a look into an index: a join would group all orders there are
+_NEWEST = {
+    Times.ORDERS: (
+        "SELECT o.contact FROM orders o WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at ="
+        " (SELECT MAX(l.placed_at) FROM orders l"
+        " WHERE l.contact = o.contact AND l.status = 'completed' AND l.placed_at <= :now)"
+    ),
+    Times.ACCOUNT_ORDERS: (
+        "SELECT id AS contact FROM contact WHERE account IN (SELECT o.account FROM orders o"
+        " WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at = (SELECT MAX(l.placed_at) FROM orders l"
+        " WHERE l.account = o.account AND l.status = 'completed' AND l.placed_at <= :now))"
+        " UNION ALL SELECT o.contact FROM orders o"
+        " WHERE o.placed_at BETWEEN :since AND :until AND o.account IS NULL AND o.placed_at ="
+        " (SELECT MAX(l.placed_at) FROM orders l"
+        " WHERE l.contact = o.contact AND l.account IS NULL AND l.status = 'completed' AND l.placed_at <= :now)"
+    ),
+    Times.EVENTS: (
+        "SELECT e.contact FROM event e WHERE e.kind = :kind AND e.at BETWEEN :since AND :until AND e.at ="
+        " (SELECT MAX(l.at) FROM event l WHERE l.contact = e.contact AND l.kind = :kind AND l.at <= :now)"
+    ),
+    Times.REACTIONS: (
+        "SELECT e.contact FROM mail_event e WHERE e.kind = :kind AND e.at BETWEEN :since AND :until AND e.at ="
+        " (SELECT MAX(l.at) FROM mail_event l WHERE l.contact = e.contact AND l.kind = :kind AND l.at <= :now)"
+    ),
+}
+"""the same, of rows that are the newest of whoever they belong to, as of ``now``"""
 
 
 @dataclass(slots=True)
@@ -145,11 +174,13 @@ class Candidates:
                 accounts = f"SELECT account FROM {queue} WHERE {_is_one([fact])}"
                 self.add(f"SELECT id AS contact FROM contact WHERE account IN ({accounts})", _OF_ACCOUNT[fact])
 
-    def add_spans(self, spans: Iterable[Span]) -> None:
-        """Add whoever has a row in one of the spans."""
+    def add_spans(self, spans: Iterable[Span], *, now: int) -> None:
+        """Add whoever has a row in one of the spans, as of ``now``."""
         for span in spans:
             aspects, rows = _SPANS[span.times]
-            self.add(rows, aspects, since=span.since, until=span.until, kind=span.kind)
+            if span.newest:
+                rows = _NEWEST[span.times]
+            self.add(rows, aspects, since=span.since, until=span.until, kind=span.kind, now=now)
 
     def add(self, rows: str, aspects: Aspect, **values: object) -> None:
         """Add the contacts (column ``contact``, null for nobody) that a query gives, unless there are too many."""
@@ -185,28 +216,26 @@ class Candidates:
         largest = sorted((names for names in members if sizes[names] >= ALONE), key=lambda names: -sizes[names])
         alone = [names for names in largest if len(names) < len(segments)][:MOST_ALONE]
         others = [one for names, several in members.items() if names not in alone for one in several]
-        if others:
-            with self.part(_having(others)) as contacts:
-                yield contacts, tuple(segments)
-        for names in alone:
-            with self.part(_having(members[names])) as contacts:
+        groups = [(tuple(segments), others)] if others else []
+        for names, having in (*groups, *((names, members[names]) for names in alone)):
+            keyed = any(_asks_accounts(segments[name]) for name in names)
+            with self.part(_having(having), keyed=keyed) as contacts:
                 yield contacts, names
 
     @contextmanager
-    def part(self, condition: str) -> Iterator[InTable]:
+    def part(self, condition: str, *, keyed: bool = False) -> Iterator[InTable]:
         """Some of them, in a table of their own, measured: databases plan badly where they guess how many there are.
-        SQLite takes them for a million, and reads all contacts first.
+        SQLite takes them for a million, and reads all contacts first. ``keyed``: with the keys of their accounts, as
+        PostgreSQL takes what is joined by an expression for millions, too.
         """
-        self._make(PART)
-        self.connection.execute(text(f"INSERT INTO {PART} SELECT contact FROM {TABLE} WHERE {condition}"))
+        rows = f"SELECT t.contact FROM {TABLE} t WHERE {condition}"
+        if keyed:  # who is gone is asked nothing
+            rows = f"SELECT t.contact, {ACCOUNT_KEY} FROM {TABLE} t JOIN contact c ON c.id = t.contact WHERE {condition}"
+        self._make(PART, ", account BIGINT NOT NULL" if keyed else "")
+        self.connection.execute(text(f"INSERT INTO {PART} {rows}"))
         self._measure(PART)
-        yield InTable(PART)
+        yield InTable(PART, keyed)
         self.connection.execute(text(f"DROP TABLE {PART}"))
-
-    def all(self) -> InTable:
-        """The table, measured."""
-        self._measure(TABLE)
-        return InTable(TABLE)
 
     def drop(self) -> None:
         """Remove the table."""
@@ -243,6 +272,10 @@ def _having(aspects: Iterable[int]) -> str:
 
 def _depends(segment: CompiledSegment, aspects: Aspect) -> bool:
     return bool(aspects & Aspect.ITSELF) or any(_aspect_of(field.measure) & aspects for field in segment.fields)
+
+
+def _asks_accounts(segment: CompiledSegment) -> bool:
+    return any(_aspect_of(field.measure) is Aspect.ACCOUNT_ORDERS for field in segment.fields)
 
 
 def _aspect_of(measure: Measure) -> Aspect:

@@ -10,7 +10,7 @@ number is below some limit: then everybody below the limit is computed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -72,7 +72,7 @@ class Times(StrEnum):
     REACTIONS = "reactions"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """Rows dated from ``since`` to ``until``, both included, may count differently now."""
 
@@ -81,6 +81,8 @@ class Span:
     until: int
     kind: str = ""
     """of events and reactions"""
+    newest: bool = False
+    """only those after which whoever they belong to has none: an age is counted from them alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,21 @@ def crossings(segments: Iterable[CompiledSegment], settings: Settings, *, last: 
     finder = _Finder(settings, last, now)
     for segment in segments:
         finder.look_at(segment)
-    return Crossings(tuple(sorted(finder.spans)), finder.everybody)
+    return Crossings(tuple(_merged(finder.spans)), finder.everybody)
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    """The same moments in spans that do not overlap."""
+    merged: Span | None = None
+    for span in sorted(spans, key=lambda one: (one.times, one.kind, one.newest, one.since)):
+        if merged and replace(merged, since=span.since, until=span.until) == span and span.since <= merged.until:
+            merged = replace(merged, until=max(merged.until, span.until))
+            continue
+        if merged:
+            yield merged
+        merged = span
+    if merged:
+        yield merged
 
 
 class _Finder:
@@ -172,11 +188,11 @@ class _Finder:
         """An age compared with a number changes its answer when it passes the number."""
         for whole in {math.ceil(limit), math.floor(limit) + 1}:
             if whole > 0:
-                self.spans.add(self._back(aged.times, whole * aged.unit, aged.kind))
+                self.spans.add(self._back(aged.times, whole * aged.unit, aged.kind, newest=aged.newest))
 
-    def _back(self, times: Times, seconds: int, kind: str = "") -> Span:
+    def _back(self, times: Times, seconds: int, kind: str = "", *, newest: bool = False) -> Span:
         """What was this old at the last recompute, is now, or came to be in between."""
-        return Span(times, to_epoch(self.last) - seconds, to_epoch(self.now) - seconds, kind)
+        return Span(times, to_epoch(self.last) - seconds, to_epoch(self.now) - seconds, kind, newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +202,8 @@ class Aged:
     times: Times
     unit: int
     kind: str = ""
+    newest: bool = False
+    """since the last of many moments"""
 
 
 _REACTIONS = {
@@ -202,16 +220,16 @@ def age_of(measure: Measure) -> Aged | None:
     match measure:
         case Derived("days_since_signup"):
             return Aged(Times.SIGNUPS, DAY)
-        case OrderAge(_, of_account):
-            return Aged(Times.ACCOUNT_ORDERS if of_account else Times.ORDERS, DAY)
+        case OrderAge(which, of_account):
+            return Aged(Times.ACCOUNT_ORDERS if of_account else Times.ORDERS, DAY, newest=which == "last")
         case CartFigure("hours_since_change"):
             return Aged(Times.CART_CHANGES, HOUR)
         case CartFigure("hours_since_add"):
             return Aged(Times.CART_ADDITIONS, HOUR)
         case EventAge(kind):
-            return Aged(Times.EVENTS, DAY, kind)
+            return Aged(Times.EVENTS, DAY, kind, newest=True)
         case MailAge(what):
-            return Aged(Times.REACTIONS, DAY, _REACTIONS[what])
+            return Aged(Times.REACTIONS, DAY, _REACTIONS[what], newest=True)
         case _:
             return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from orchestrator.contacts.profile import fenced
 from orchestrator.segments.query import WORD, mask_of
 from orchestrator.store.statements import by_covering_index
 
@@ -63,7 +64,7 @@ class Difference:
         self.connection.execute(text(f"INSERT INTO {TABLE} {rows}"), dict(query.parameters))
 
     def end(self, contacts: InTable, *, now: int) -> None:
-        """All of these contacts were added, but those who are absent."""
+        """Everybody was added, but those of these contacts who are absent."""
         self._take_out_absent(now, contacts)
 
     def take(self, computed: Iterable[Sequence[tuple[int, ...]]], *, now: int) -> None:
@@ -88,22 +89,24 @@ class Difference:
             selected.append(f"{stored} AS o{word}, {new} AS n{word}")
             differs.append(f"o{word} <> n{word}")
         inner = f"SELECT p.contact AS contact, {', '.join(selected)} FROM {query.profile} p {' '.join(joins)}"
-        fence = "LIMIT -1 OFFSET 0" if dialect == "sqlite" else "OFFSET 0"
-        return f"SELECT contact, {self._columns()} FROM ({inner} {fence}) computed WHERE {' OR '.join(differs)}"
+        return f"SELECT contact, {self._columns()} FROM {fenced(inner, dialect)} computed WHERE {' OR '.join(differs)}"
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""
-        among = f"m.contact IN (SELECT contact FROM {contacts.table}) AND" if contacts is not None else ""
+        members = "membership_mask m LEFT JOIN contact c ON c.id = m.contact WHERE (c.id IS NULL OR c.created_at > :now)"
+        if contacts is not None:
+            # who is absent first, which is hardly anybody: PostgreSQL would go through the members
+            absent = (
+                f"SELECT t.contact FROM {contacts.table} t LEFT JOIN contact c ON c.id = t.contact"
+                " WHERE c.id IS NULL OR c.created_at > :now"
+            )
+            absent = fenced(absent, self.connection.dialect.name)
+            members = f"{absent} t JOIN membership_mask m ON m.contact = t.contact"
         masks = ", ".join(
             f"CAST(COALESCE(SUM(CASE WHEN m.word = {word} THEN m.mask END), 0) AS BIGINT), 0" for word in self.words
         )
         self.connection.execute(
-            text(
-                f"INSERT INTO {TABLE} SELECT m.contact, {masks} FROM membership_mask m"
-                " LEFT JOIN contact c ON c.id = m.contact"
-                f" WHERE {among} (c.id IS NULL OR c.created_at > :now) GROUP BY m.contact"
-            ),
-            {"now": now},
+            text(f"INSERT INTO {TABLE} SELECT m.contact, {masks} FROM {members} GROUP BY m.contact"), {"now": now}
         )
 
     def counts(self, bits: Mapping[str, int]) -> dict[str, Counts]:

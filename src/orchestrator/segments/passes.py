@@ -21,12 +21,13 @@ import orchestrator
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.measures import Rfm
 from orchestrator.contacts.ranking import Ranker, Ranking, ranking_of
-from orchestrator.segments.candidates import ORDERED, Aspect, Candidates, facts_of
+from orchestrator.segments.candidates import ITSELF, ORDERED, Aspect, Candidates, facts_of
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
 from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
 from orchestrator.segments.parts import filled
 from orchestrator.segments.query import segment_query
+from orchestrator.store.statements import by_lookup
 from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class Pass:
         why = "it was asked for" if scope is Scope.EVERYBODY else self._find_candidates()
         drift: Mapping[str, int] = {}
         if not why:
-            self._compute_candidates(bits, keep)
+            with by_lookup(self.connection):
+                self._compute_candidates(bits, keep)
         if why or scope is Scope.CHECKED:
             if not why:
                 self.difference.set_aside()
@@ -147,10 +149,12 @@ class Pass:
             return "nothing is recorded yet" if state is None else "segments or settings changed"
         last = from_epoch(state.at)
         passed = crossings(segments, self.settings, last=last, now=self.now)
-        self._candidates.take_touched(facts_of(segments))
+        with by_lookup(self.connection):
+            self._candidates.take_touched(facts_of(segments))
+            if not passed.everybody:
+                self._candidates.add_spans(passed.spans, now=to_epoch(self.now))
         if passed.everybody:
             return passed.everybody
-        self._candidates.add_spans(passed.spans)
         if not self._candidates.too_many and self._ranks:
             self._follow_ranking(state.ranking)
             if self._ranking is None:
@@ -162,7 +166,7 @@ class Pass:
         old = Ranking.read(stored) if stored else None
         if old is None:
             return
-        with self._candidates.part(ORDERED) as contacts:
+        with self._candidates.part(ORDERED) as contacts, by_lookup(self.connection):
             self._ranking = self._ranker.update(old, contacts)
         if self._ranking is None:
             return
@@ -222,7 +226,8 @@ class Pass:
             others = [bit for name, bit in bits.items() if name not in query.conditions]
             with filled(self.connection, query.parts, query.parameters):
                 self.difference.add(query, bits, [*keep.values(), *others])
-        self.difference.end(self._candidates.all(), now=to_epoch(self.now))
+        with self._candidates.part(ITSELF) as contacts:
+            self.difference.end(contacts, now=to_epoch(self.now))
 
     def _query(self, contacts: InTable | None, dialect: str, concerned: Iterable[str] | None = None) -> SegmentQuery:
         names = self.segments if concerned is None else concerned
