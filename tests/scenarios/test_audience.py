@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.world import AUDIENCE, MONDAY, World
+
+from orchestrator.mailchimp.gateway import MailchimpGateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +69,55 @@ def test_with_nothing_changed_nothing_is_written(shop: World, again: tuple[str, 
     shop.sandbox.forget_requests()
     shop.ok(*again, now=MUCH_LATER)
     assert shop.sandbox.writes() == []
+
+
+def test_tags_are_changed_while_updates_are_waited_for(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wait instead of two. An answer of before a tag was taken away shows it still: that is no news."""
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    shop.put("accounts", account_id="a1", industry="stone")
+    shop.contact("c0", first_name="Renamed", account_id="a1")
+    shop.load(LATER)
+    update, change, changed = MailchimpGateway.update_members, MailchimpGateway.change_segment, threading.Event()
+
+    def updated_before(gateway: MailchimpGateway, rows: Any) -> Any:
+        answer = update(gateway, rows)
+        assert "metal" in answer.tags["c0@shop.example"]
+        assert changed.wait(60), "tags wait for updates"
+        return answer
+
+    def change_noted(gateway: MailchimpGateway, *values: Any) -> Any:
+        answer = change(gateway, *values)
+        changed.set()
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MailchimpGateway, "update_members", updated_before)
+        patched.setattr(MailchimpGateway, "change_segment", change_noted)
+        answer = shop.ok("sync", "--json", now=LATER).json
+    assert (answer["updated"], answer["untagged"]) == (1, 3)
+    assert shop.sandbox.tagged("metal") == set()
+    shop.sandbox.forget_requests()
+    shop.ok("sync", now=MUCH_LATER)
+    assert shop.sandbox.writes() == []
+
+
+def test_tags_that_travel_with_a_member_are_not_given_once_more(shop: World) -> None:
+    shop.sandbox.add_member("c0@shop.example")
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    assert "c0@shop.example" in shop.sandbox.tagged("metal")
+    assert {request.path.rpartition("/")[0] for request in shop.sandbox.writes()} == {"/lists"}
+
+
+def test_tags_that_went_with_new_members_are_listed_once(shop: World) -> None:
+    listed = f"/lists/{AUDIENCE}/segments"
+    shop.segment("nobody", "first_name = 'X'")
+    shop.load(MONDAY)
+    for expected in (0, 1, 0):
+        shop.sandbox.forget_requests()
+        shop.ok("sync", now=MONDAY)
+        assert [request.path for request in shop.sandbox.requests].count(listed) == expected
 
 
 def test_what_other_people_made_stays_as_it_is(shop: World) -> None:

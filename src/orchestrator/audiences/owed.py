@@ -53,6 +53,8 @@ class Owed(NamedTuple):
     payload: str
     made_from: str
     is_new: bool
+    is_first: bool
+    """written for the first time; ``tags`` travel along"""
     tags: tuple[str, ...] = ()
 
 
@@ -80,7 +82,7 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
                 else:
                     names = tags.names(row) if known is None else ()
                     is_new = not status or status == store.GONE
-                    yield Owed(after, key, email, email_key, contents, payload, made_from, is_new, names)
+                    yield Owed(after, key, email, email_key, contents, payload, made_from, is_new, known is None, names)
         if unchanged:
             store.record_unchanged(database, unchanged)
         if read < SNAPSHOT:

@@ -16,7 +16,7 @@ from orchestrator.store import audience as store
 from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.gateway import EmailGateway, Member
     from orchestrator.store.database import Database
@@ -26,19 +26,24 @@ STRICT = (MemberStatus.ARCHIVED, MemberStatus.CLEANED, MemberStatus.UNSUBSCRIBED
 """reasons not to mail: recorded last, and never read long before the others"""
 
 
-def pull(database: Database, gateway: EmailGateway) -> int:
-    """Bring our copy of the members' statuses up to date. Returns how many members the provider reported."""
+def pull(database: Database, gateway: EmailGateway, beside: Callable[[], None] | None = None) -> int:
+    """Bring our copy of the members' statuses up to date. Returns how many members the provider reported.
+
+    ``beside``: another question, which is asked while the first answers are waited for.
+    """
     with database.read() as connection:
         marks = store.pull_marks(connection)
 
-    def begun(*statuses: MemberStatus) -> list[_Listing]:
+    def begun(*statuses: MemberStatus, others: Sequence[Callable[[], None]] = ()) -> list[_Listing]:
         """One call each answers most listings; the first answers are waited for together."""
         listings = [_Listing(gateway, status, marks.get(status.value)) for status in statuses]
-        with ThreadPoolExecutor(len(listings)) as pool:
-            list(pool.map(_Listing.begin, listings))
+        questions = [*(listing.begin for listing in listings), *others]
+        with ThreadPoolExecutor(len(questions)) as pool:
+            for asked in [pool.submit(question) for question in questions]:
+                asked.result()
         return listings
 
-    listings = begun(*AT_EASE, *STRICT)
+    listings = begun(*AT_EASE, *STRICT, others=[beside] if beside else [])
     at_ease, strict = listings[: len(AT_EASE)], listings[len(AT_EASE) :]
     takes_long = any(listing.goes_on for listing in at_ease)
     seen = sum(_record(database, listing) for listing in at_ease)

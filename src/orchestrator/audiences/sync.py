@@ -3,6 +3,10 @@
 Each step writes the difference to what the provider confirmed last, at most 500 rows a call, several calls at once;
 each answer is recorded before the next is asked for in its place. A call whose outcome is unknown is not repeated: the
 news are read again and the difference is taken anew.
+
+Tags are asked for as soon as nothing but answers is missing of the members. Until they are there, two things could go
+wrong: tags that travel with a member would be given once more, and an answer that was on its way when a tag was taken
+away still shows it. So the first are looked at later, and of the second what the answer shows does not count.
 """
 
 from __future__ import annotations
@@ -10,14 +14,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, cast
 
 from orchestrator.audiences.at_once import at_once
 from orchestrator.audiences.owed import Owed, owed_members
 from orchestrator.audiences.pull import pull
-from orchestrator.audiences.tags import TagSync
+from orchestrator.audiences.tags import Change, TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
-from orchestrator.gateway import BATCH, MemberRefusal, MembersAnswer
+from orchestrator.gateway import BATCH, MemberRefusal
 from orchestrator.store import audience as store, moves, tags as tag_store
 from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
@@ -26,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from orchestrator.audiences.tags import TagReport
     from orchestrator.definitions.values import SegmentDefinition, Settings
-    from orchestrator.gateway import EmailGateway, Member
+    from orchestrator.gateway import EmailGateway, Member, MembersAnswer, SegmentAnswer
     from orchestrator.store.database import Database
     from orchestrator.store.moves import Move
 
@@ -65,6 +72,41 @@ class SyncReport:
     api_calls: int = 0
 
 
+@dataclass(slots=True)
+class _Pending:
+    """Calls about members that are not answered, and what must not be done to these members' tags meanwhile."""
+
+    calls: int = 0
+    first: set[int] = field(default_factory=set)
+    """contacts that are written for the first time: their tags travel along"""
+    any_first: bool = False
+    """there were some"""
+    retagged: set[int] = field(default_factory=set)
+    """contacts whose tags are changed beside these calls"""
+
+    def sent(self, batches: Iterable[list[Owed]]) -> Iterator[list[Owed]]:
+        """The batches, noted."""
+        for rows in batches:
+            self.calls += 1
+            self.first.update(row.contact for row in rows if row.is_first)
+            self.any_first = self.any_first or bool(self.first)
+            yield rows
+
+    def beside(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """The changes, noted as long as it matters."""
+        for change in changes:
+            if self.calls:
+                self.retagged.update(change.contacts)
+            yield change
+
+    def answered(self, rows: list[Owed]) -> None:
+        """One call is."""
+        self.calls -= 1
+        self.first.difference_update(row.contact for row in rows)
+        if not self.calls:
+            self.retagged.clear()
+
+
 class Sync:
     """One sync of one audience."""
 
@@ -97,21 +139,27 @@ class Sync:
         self._flags = {name.lower(): (bit // WORD_BITS, 1 << bit % WORD_BITS) for name, bit in self._synced.items()}
         """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
         self._kept = [bits[name][1] for name in kept if name in bits]
+        self._pending = _Pending()
 
     def run(self) -> SyncReport:
         """The whole sync; what could not be done is in the report, and owed."""
         before = self._gateway.calls
         for _ in range(PASSES):
             self._report.unknown = 0
-            pull(self._database, self._gateway)
+            tags = self._tag_sync()
+            self._pull(tags)
             self._move()
             self._unsubscribe()
-            self._add_and_update()
-            self._tag()
+            self._write(tags)
             if not self._report.unknown:
                 break
         self._report.api_calls = self._gateway.calls - before
         return self._report
+
+    def _pull(self, tags: TagSync) -> None:
+        looked_for = tags.looked_for
+        pull(self._database, self._gateway, tags.list_there if looked_for else None)
+        tags.found(looked_for)
 
     # -- address changes and opt-outs of the ERP
 
@@ -195,21 +243,36 @@ class Sync:
 
     # -- members
 
-    def _add_and_update(self) -> None:
-        """One look at who differs; additions and updates are different calls."""
-
-        def ask(rows: list[Owed]) -> MembersAnswer:
-            self._check()
-            call = self._gateway.add_members if rows[0].is_new else self._gateway.update_members
-            return call([row.contents.write(row.email, row.tags) for row in rows])
-
+    def _write(self, tags: TagSync) -> None:
+        """One look at who differs; additions, updates and tags are different calls."""
+        self._pending = _Pending()
         owed = owed_members(self._database, self._settings, self._synced, now=self._now)
-        for rows, answer in at_once(self._settings.mailchimp.connections, _batches(owed), ask):
-            if answer is None:
-                self._report.unknown += 1
-                continue
+        work: Iterator[list[Owed] | Change] = chain(
+            self._pending.sent(_batches(owed)), self._pending.beside(tags.changes(self._pending.first))
+        )
+        for piece, answer in at_once(self._settings.mailchimp.connections, work, partial(self._ask, tags)):
+            if isinstance(piece, Change):
+                tags.settle(piece, cast("SegmentAnswer | None", answer))
+            else:
+                self._settle_batch(piece, cast("MembersAnswer | None", answer))
+        if self._pending.any_first:
+            tags.run()
+        self._take_over(tags.report)
+
+    def _ask(self, tags: TagSync, piece: list[Owed] | Change) -> MembersAnswer | SegmentAnswer:
+        if isinstance(piece, Change):
+            return tags.ask(piece)
+        self._check()
+        call = self._gateway.add_members if piece[0].is_new else self._gateway.update_members
+        return call([row.contents.write(row.email, row.tags) for row in piece])
+
+    def _settle_batch(self, rows: list[Owed], answer: MembersAnswer | None) -> None:
+        if answer is None:
+            self._report.unknown += 1
+        else:
             self._settle_members(rows, answer)
             self._progress("add" if rows[0].is_new else "update", len(rows))
+        self._pending.answered(rows)
 
     def _settle_members(self, rows: list[Owed], answer: MembersAnswer) -> None:
         by_address = {row.email_key: row for row in rows}
@@ -235,10 +298,13 @@ class Sync:
     def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[dict[str, int]]:
         """Tags count only where the answer shows them: those sent along, and those that a member had before.
 
-        A member who had one and is not in the segment loses it by the difference that follows.
+        A member who had one and is not in the segment loses it by the difference that follows. Where tags were
+        changed meanwhile, the answer may be older than that.
         """
         rows = []
         for row in done:
+            if row.contact in self._pending.retagged:
+                continue
             there = answer.tags.get(row.email_key, frozenset())
             masks: dict[int, int] = {}
             for tag in there:
@@ -298,8 +364,8 @@ class Sync:
 
     # -- tags
 
-    def _tag(self) -> None:
-        found = TagSync(
+    def _tag_sync(self) -> TagSync:
+        return TagSync(
             self._database,
             self._gateway,
             synced=self._synced,
@@ -307,7 +373,9 @@ class Sync:
             connections=self._settings.mailchimp.connections,
             check=self._check,
             progress=self._progress,
-        ).run()
+        )
+
+    def _take_over(self, found: TagReport) -> None:
         for name, count in found.tagged.items():
             self._report.tagged[name] += count
         for name, count in found.untagged.items():

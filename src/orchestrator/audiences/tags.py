@@ -18,7 +18,7 @@ from orchestrator.store import audience, tags as store
 from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
@@ -38,7 +38,7 @@ class TagReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """Up to 500 additions and 500 removals of one tag: address -> contact."""
 
     name: str
@@ -47,6 +47,11 @@ class _Change:
     """over all words"""
     add: dict[str, int] = field(default_factory=dict)
     remove: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def contacts(self) -> list[int]:
+        """Whom it concerns."""
+        return [*self.add.values(), *self.remove.values()]
 
     @property
     def is_full(self) -> bool:
@@ -75,62 +80,90 @@ class TagSync:
         self._connections = connections
         self._check = check
         self._progress = progress
-        self._report = TagReport()
+        self.report = TagReport()
         with database.read() as connection:
             self._names = {bit: (name, identity) for name, (identity, bit) in store.segment_bits(connection).items()}
             self._remote = store.remote_tags(connection)
         self._there: dict[str, int] | None = None
         """tags at the provider by name, once they were listed"""
 
-    def run(self) -> TagReport:
-        """Write every difference."""
-        ready = (change for change in self._changes() if self._ensure(change))
-        for change, answer in at_once(self._connections, ready, self._ask):
-            if answer is None:
-                self._report.unknown += 1
-            elif answer is GONE:
-                self._remote.pop(change.segment, None)
-                store.forget_remote_tag(self._database, change.segment, change.bit)
-                self._report.unknown += 1  # one more pass makes it again
-            else:
-                self._settle(change, answer)
-        return self._report
+    @property
+    def looked_for(self) -> list[str]:
+        """Segments whose tags somebody carries and whose ids at the provider are not known: tags that went with new
+        members.
+        """
+        return [
+            name
+            for name, bit in self._synced.items()
+            if self._names[bit][1] not in self._remote and store.is_carried(self._database, bit)
+        ]
 
-    def _changes(self) -> Iterator[_Change]:
+    def list_there(self) -> None:
+        """Ask for the tags at the provider. Nothing else is touched, so that other threads may go on."""
+        self._there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
+
+    def found(self, names: Iterable[str]) -> None:
+        """Note the ids of these segments' tags, as far as they were listed."""
+        for name in names:
+            _, segment = self._names[self._synced[name]]
+            if self._there and name.lower() in self._there:
+                self._note(segment, self._there[name.lower()])
+
+    def run(self) -> None:
+        """Write every difference."""
+        for change, answer in at_once(self._connections, self.changes(), self.ask):
+            self.settle(change, answer)
+
+    def changes(self, left_out: Container[int] = ()) -> Iterator[Change]:
+        """What is to be asked for; nothing of contacts that are ``left_out`` when they are come upon."""
         for word in sorted({bit // WORD_BITS for bit in self._names}):
-            owed: dict[int, _Change] = {}
-            for contact, address, bit, missing in self._differences(word):
+            owed: dict[int, Change] = {}
+            for contact, address, bit, missing in self._differences(word, left_out):
                 change = owed.get(bit)
                 if change is None:
-                    change = owed[bit] = _Change(*self._names[bit], bit)
+                    change = owed[bit] = Change(*self._names[bit], bit)
                 (change.add if missing else change.remove)[address] = contact
-                if change.is_full:
-                    yield owed.pop(bit)
-            yield from owed.values()
+                if change.is_full and self._ensure(owed.pop(bit)):
+                    yield change
+            yield from filter(self._ensure, owed.values())
 
-    def _differences(self, word: int) -> Iterator[tuple[int, str, int, bool]]:
+    def _differences(self, word: int, left_out: Container[int]) -> Iterator[tuple[int, str, int, bool]]:
         """(contact, address, bit, missing or surplus)."""
         synced = store.mask_of(word, self._synced.values())
         for page in store.tag_differences(self._database, word, synced, store.mask_of(word, self._kept)):
             for row in page:
+                if row.contact in left_out:
+                    continue
                 for bit in store.bits_of(row.missing | row.surplus):
                     yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)
 
-    def _ask(self, change: _Change) -> SegmentAnswer:
+    def ask(self, change: Change) -> SegmentAnswer:
+        """Make one change; in any thread."""
         self._check()
         try:
             return self._gateway.change_segment(self._remote[change.segment], list(change.add), list(change.remove))
         except NotAtProvider:
             return GONE
 
-    def _settle(self, change: _Change, answer: SegmentAnswer) -> None:
+    def settle(self, change: Change, answer: SegmentAnswer | None) -> None:
+        """Record what came of a change; None: that is unknown."""
+        if answer is None:
+            self.report.unknown += 1
+        elif answer is GONE:
+            self._remote.pop(change.segment, None)
+            store.forget_remote_tag(self._database, change.segment, change.bit)
+            self.report.unknown += 1  # one more pass makes it again
+        else:
+            self._record_answer(change, answer)
+
+    def _record_answer(self, change: Change, answer: SegmentAnswer) -> None:
         added = [contact for address, contact in change.add.items() if address in answer.added]
         removed = [contact for address, contact in change.remove.items() if address in answer.removed]
         self._record(change.bit, added, removed)
         if added:
-            self._report.tagged[change.name] += len(added)
+            self.report.tagged[change.name] += len(added)
         if removed:
-            self._report.untagged[change.name] += len(removed)
+            self.report.untagged[change.name] += len(removed)
         for address in (change.add.keys() - answer.added) | (change.remove.keys() - answer.removed):
             self._read_status(address)
         self._progress("tag", len(added) + len(removed))
@@ -142,13 +175,13 @@ class TagSync:
             self._database, address, member.status if member else None, member.last_changed if member else None
         )
 
-    def _ensure(self, change: _Change) -> bool:
+    def _ensure(self, change: Change) -> bool:
         """The tag's static segment exists, made now if need be. False: there is nothing to change in it now."""
         if change.segment in self._remote:
             return True
         if self._there is None:
-            self._there = {segment.name.lower(): segment.id for segment in self._gateway.segments()}
-        found = self._there.get(change.name.lower())
+            self.list_there()
+        found = (self._there or {}).get(change.name.lower())
         if found is None and not change.add:
             self._record(change.bit, [], list(change.remove.values()))
             return False
@@ -157,13 +190,16 @@ class TagSync:
             try:
                 found = self._gateway.create_segment(change.name).id
             except OutcomeUnknown:
-                self._report.unknown += 1
+                self.report.unknown += 1
                 return False
         elif not store.is_carried(self._database, change.bit):
             self._adopt(found, change.bit)
-        self._remote[change.segment] = found
-        store.record_remote_tag(self._database, change.segment, found)
+        self._note(change.segment, found)
         return True
+
+    def _note(self, segment: int, tag: int) -> None:
+        self._remote[segment] = tag
+        store.record_remote_tag(self._database, segment, tag)
 
     def _adopt(self, tag: int, bit: int) -> None:
         """A tag that we never gave to anybody is there: learn which of our contacts carry it."""
@@ -172,7 +208,7 @@ class TagSync:
             contacts = audience.contacts_of(self._database, chunk)
             self._record(bit, contacts, [])
             if contacts:
-                self._report.unknown += 1  # one more pass takes it from those who are no members
+                self.report.unknown += 1  # one more pass takes it from those who are no members
 
     def _record(self, bit: int, added: list[int], removed: list[int]) -> None:
         store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=added, removed=removed)

@@ -228,11 +228,11 @@ class Candidates:
         SQLite takes them for a million, and reads all contacts first. ``keyed``: with the keys of their accounts, as
         PostgreSQL takes what is joined by an expression for millions, too.
         """
-        rows = f"SELECT t.contact FROM {TABLE} t WHERE {condition}"
+        rows = f"SELECT t.contact FROM {TABLE} t"
         if keyed:  # who is gone is asked nothing
-            rows = f"SELECT t.contact, {ACCOUNT_KEY} FROM {TABLE} t JOIN contact c ON c.id = t.contact WHERE {condition}"
+            rows = f"SELECT t.contact, {ACCOUNT_KEY} FROM {TABLE} t JOIN contact c ON c.id = t.contact"
         self._make(PART, ", account BIGINT NOT NULL" if keyed else "")
-        self.connection.execute(text(f"INSERT INTO {PART} {rows}"))
+        self.connection.execute(text(f"INSERT INTO {PART} {rows} WHERE {condition}"))
         self._measure(PART)
         yield InTable(PART, keyed)
         self.connection.execute(text(f"DROP TABLE {PART}"))

@@ -93,7 +93,7 @@ class Difference:
 
     def _take_out_absent(self, now: int, contacts: InTable | None) -> None:
         """Contacts that are gone, or were created after ``now``, are members of nothing."""
-        members = "membership_mask m LEFT JOIN contact c ON c.id = m.contact WHERE (c.id IS NULL OR c.created_at > :now)"
+        members = "membership_mask m LEFT JOIN contact c ON c.id = m.contact WHERE c.id IS NULL OR c.created_at > :now"
         if contacts is not None:
             # who is absent first, which is hardly anybody: PostgreSQL would go through the members
             absent = (

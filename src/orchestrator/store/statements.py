@@ -30,8 +30,8 @@ def by_covering_index(connection: Connection, *, everybody: bool = True) -> Iter
 def by_lookup(connection: Connection) -> Iterator[None]:
     """Within the block PostgreSQL looks up the rows of some contacts rather than to read all rows of a table.
 
-    Contacts are looked up in the order of an index, so that most pages are in memory by then; what PostgreSQL supposes of a
-    page (``random_page_cost``) made it read a million masks for three thousand contacts.
+    Contacts are looked up in the order of an index, so that most pages are in memory by then; what PostgreSQL
+    supposes of a page (``random_page_cost``) made it read a million masks for three thousand contacts.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL random_page_cost = 0.3"))
