@@ -110,9 +110,12 @@ class Asked:
 
     def _is_apart(self, alias: str) -> bool:
         """SQLite copies a subquery twice to look rows up in it; DuckDB would group all of them at once, in memory.
-        PostgreSQL does neither; there, only what is read again, to rank it, is worth a table.
+        PostgreSQL does neither; there, what is read again, to rank it, is worth a table, and figures of accounts: it
+        takes what is joined by an expression for a hundred times as many rows, unless it could measure them.
         """
-        return self.apart and (self.dialect in {"sqlite", "duckdb"} or (alias == "o" and self.ranked != ""))
+        if self.dialect == "postgresql":
+            return self.apart and self.contacts is None and (alias == "ao" or (alias == "o" and self.ranked != ""))
+        return self.apart and self.dialect in {"sqlite", "duckdb"}
 
     @staticmethod
     def part(alias: str) -> str:
