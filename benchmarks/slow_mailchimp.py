@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 SEGMENT = re.compile(r"/segments/(\d+)$")
-PAGE, LARGEST_PAGE = 10, 1000
+PAGE = 10
 
 
 class Audience:
@@ -32,7 +32,7 @@ class Audience:
 
     def __init__(self) -> None:
         self.least_pages = 0
-        """calls that all listings so far could have been read with"""
+        """listings so far: each takes one call at least"""
         self.members: dict[str, Json] = {}
         self.segments: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
@@ -75,8 +75,7 @@ class Audience:
             rows = self.members.values()
             self._listed = (key, [row for row in rows if row["status"] == status and row["last_changed"] > since])
         start, count = int(query.get("offset", 0)), int(query.get("count", PAGE))
-        if start == 0:
-            self.least_pages += max(1, -(-len(self._listed[1]) // LARGEST_PAGE))
+        self.least_pages += start == 0
         columns = ("email_address", "status", "last_changed", "timestamp_opt")
         page = [{column: row[column] for column in columns} for row in self._listed[1][start : start + count]]
         return {"members": page, "total_items": len(self._listed[1])}
@@ -94,14 +93,14 @@ class Audience:
         answer: Json = {"members_added": [], "members_removed": [], "errors": []}
         for key in body.get("members_to_add", ()):
             self._tag(self.members[key], number)
-            answer["members_added"].append({"email_address": key})
+            answer["members_added"].append(self.members[key])
         for key in body.get("members_to_remove", ()):
             member = self.members[key]
             member["tags"] = [tag for tag in member["tags"] if tag["id"] != number]
-            answer["members_removed"].append({"email_address": key})
+            answer["members_removed"].append(member)
         moment = now()
-        for row in (*answer["members_added"], *answer["members_removed"]):
-            self.members[row["email_address"]]["last_changed"] = moment
+        for member in (*answer["members_added"], *answer["members_removed"]):
+            member["last_changed"] = moment
         self._listed = (None, [])
         return answer
 

@@ -2,13 +2,13 @@
 
     python -m benchmarks.sync [--members 100000] [--latency 0.2]
 
-20 segments. Four syncs: of everybody; of nothing, which reads back what the first one changed; of a change to one
+20 segments. Four syncs: of everybody; of nothing; of a change to one
 member in 200 (their name, their orders), after which everything is recomputed; and of nothing again. Each in a process
 of its own, so that the memory is its own.
 
-The least calls: for each status one page of at least one and at most 1,000 news, as many calls of 500 rows as members
-changed, and as many of 500 tags for each segment as members entered or left it; tags of new members go with them. The
-least seconds: those calls, all connections busy all the time.
+The least calls: one look at each status, as many calls of 500 rows as members changed, and as many of 500 tags for each
+segment as members entered or left it; tags of new members go with them. The least seconds: those calls, all connections
+busy all the time.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from orchestrator.vocabulary import MailEventKind, MemberStatus, Refusal
@@ -72,6 +72,8 @@ class MembersAnswer:
     unanswered: frozenset[str]
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """tags (lower case) that the answer shows on a member, by address: a tag that is not shown is not counted on"""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """when that changed subscribed members, by the provider's clock in seconds since 1970, as far as it says so"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class SegmentAnswer:
     added: frozenset[str]
     removed: frozenset[str]
     refused: Mapping[str, str]
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """as in ``MembersAnswer``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +170,18 @@ class EmailGateway(Protocol):
     # -- the audience
     def audience(self) -> AudienceInfo: ...
 
-    def members(self, status: MemberStatus, changed_since: datetime | None = None) -> Iterator[Member]:
-        """Every member of that status, or those changed at or after the moment; paged to the end."""
+    def members(
+        self,
+        status: MemberStatus,
+        changed_since: datetime | None = None,
+        *,
+        enough: Callable[[int], bool] = lambda _: False,
+    ) -> Iterator[Member]:
+        """Every member of that status, or those changed at or after the moment; paged to the end.
+
+        Where one page does not hold them all, ``enough`` is asked with their number, after the first page was taken;
+        true: the others are known.
+        """
         ...
 
     def member(self, email: str) -> Member | None:

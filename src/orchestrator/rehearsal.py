@@ -28,7 +28,7 @@ from orchestrator.gateway import (
 from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from orchestrator.gateway import EmailGateway
@@ -66,8 +66,14 @@ class RehearsalGateway:
     def audience(self) -> AudienceInfo:
         return self._real.audience()
 
-    def members(self, status: MemberStatus, changed_since: datetime | None = None) -> Iterator[Member]:
-        return self._real.members(status, changed_since)
+    def members(
+        self,
+        status: MemberStatus,
+        changed_since: datetime | None = None,
+        *,
+        enough: Callable[[int], bool] = lambda _: False,
+    ) -> Iterator[Member]:
+        return self._real.members(status, changed_since, enough=enough)
 
     def member(self, email: str) -> Member | None:
         pretended = self._pretend.members.get(email.lower())

@@ -60,7 +60,13 @@ def confirm(database: Database, rows: list[Owed]) -> None:
     store.record_members(
         database,
         [
-            {"email_key": row.email_key, "contact": row.contact, "payload": row.payload, "made_from": row.made_from}
+            {
+                "email_key": row.email_key,
+                "contact": row.contact,
+                "payload": row.payload,
+                "made_from": row.made_from,
+                "changed_at": None,
+            }
             for row in rows
         ],
     )

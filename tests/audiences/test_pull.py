@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from sqlalchemy import text
 
-from orchestrator.audiences.pull import AT_EASE, STRICT, pull
+from orchestrator.audiences.pull import AT_EASE, FIRST, STRICT, pull
+from orchestrator.clock import from_epoch
 from orchestrator.gateway import EmailGateway, Member
 from orchestrator.store import audience as store
 from orchestrator.vocabulary import MemberStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.store.database import Database
 
@@ -31,7 +33,7 @@ class Audience:
         self.left: list[Member] = []
         self.together = threading.Barrier(len(AT_EASE) + len(STRICT), timeout=20)
 
-    def members(self, status: MemberStatus, changed_since: datetime | None = None) -> Iterator[Member]:
+    def members(self, status: MemberStatus, _since: datetime | None = None, **_: Any) -> Iterator[Member]:
         self.asked.append(status)
         if len(self.asked) <= len(AT_EASE) + len(STRICT):
             self.together.wait()
@@ -58,6 +60,47 @@ def test_all_statuses_are_asked_for_at_once(database: Database) -> None:
 
 
 def test_who_leaves_while_many_are_read_is_found(database: Database) -> None:
-    audience = Audience(store.PAGE + 1)
+    audience = Audience(FIRST + 1)
     assert pulled(database, audience)["ada@x.example"] == "unsubscribed"
     assert audience.asked[-len(STRICT) :].count(MemberStatus.UNSUBSCRIBED) == 1
+
+
+def changed(database: Database, moments: Iterable[int]) -> None:
+    """Subscribed members that we know to have changed then."""
+    with database.write() as connection:
+        for number, moment in enumerate(moments):
+            connection.execute(
+                text("INSERT INTO audience_member (email_key, status, changed_at, detail) VALUES (:e, :s, :at, '')"),
+                {"e": f"c{number}@x.example", "s": MemberStatus.SUBSCRIBED.value, "at": moment},
+            )
+
+
+@pytest.mark.parametrize(
+    ("moments", "quiet"), [((), 100), ((100, 98), 100), ((100, 99, 98, 96), 98), ((99, 98, 97), None)]
+)
+def test_changes_are_asked_for_from_a_moment_before_which_we_know_of_none(
+    database: Database, moments: tuple[int, ...], quiet: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "QUIET_WITHIN", 3)
+    changed(database, moments)
+    with database.read() as connection:
+        assert store.quiet_moment(connection, 100) == quiet
+
+
+def test_what_is_known_moves_the_mark_without_being_read(database: Database) -> None:
+    moments = range(1_000, 1_000 + FIRST + 5)
+    changed(database, moments)
+
+    class Knows(Audience):
+        """Lists the oldest first, and is told that the others are known."""
+
+        def members(self, status: MemberStatus, _since: datetime | None = None, **asked: Any) -> Iterator[Member]:
+            if status is MemberStatus.SUBSCRIBED:
+                for number, moment in enumerate(moments):
+                    if number == FIRST and asked["enough"](len(moments)):
+                        return
+                    yield Member(f"c{number}@x.example", status, from_epoch(moment))
+
+    assert pull(database, cast("EmailGateway", Knows(0))) == FIRST
+    with database.read() as connection:
+        assert store.pull_marks(connection) == {"subscribed": moments[-1]}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
+from orchestrator.audiences import pull
+from orchestrator.mailchimp import calls
 from orchestrator.mailchimp.gateway import MailchimpGateway
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LATER = MONDAY + timedelta(hours=1)
 MUCH_LATER = MONDAY + timedelta(hours=2)
@@ -110,6 +114,33 @@ def test_tags_that_travel_with_a_member_are_not_given_once_more(shop: World) -> 
     assert {request.path.rpartition("/")[0] for request in shop.sandbox.writes()} == {"/lists"}
 
 
+def test_a_tag_that_goes_with_a_new_member_is_not_made_for_an_old_one(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.segment("fresh", "last_name = 'Fresh'")
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    shop.contact("c0", last_name="Fresh")
+    shop.contact("c9", last_name="Fresh")
+    shop.load(LATER)
+    add, create, added = MailchimpGateway.add_members, MailchimpGateway.create_segment, threading.Event()
+
+    def add_noted(gateway: MailchimpGateway, rows: Any) -> Any:
+        answer = add(gateway, rows)
+        added.set()
+        return answer
+
+    def created_later(gateway: MailchimpGateway, *values: Any) -> Any:
+        assert added.wait(60)
+        return create(gateway, *values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MailchimpGateway, "add_members", add_noted)
+        patched.setattr(MailchimpGateway, "create_segment", created_later)
+        shop.ok("sync", now=LATER)
+    assert shop.sandbox.tagged("fresh") == {"c0@shop.example", "c9@shop.example"}
+
+
 def test_tags_that_went_with_new_members_are_listed_once(shop: World) -> None:
     listed = f"/lists/{AUDIENCE}/segments"
     shop.segment("nobody", "first_name = 'X'")
@@ -118,6 +149,46 @@ def test_tags_that_went_with_new_members_are_listed_once(shop: World) -> None:
         shop.sandbox.forget_requests()
         shop.ok("sync", now=MONDAY)
         assert [request.path for request in shop.sandbox.requests].count(listed) == expected
+
+
+def arrive(world: World) -> None:
+    world.sandbox.add_member("stranger@elsewhere.example")
+
+
+def leave_and_arrive(world: World) -> None:
+    world.sandbox.unsubscribe("c0@shop.example")
+    arrive(world)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "pages", "found"),
+    [
+        (lambda _: None, 1, {}),
+        (arrive, 3, {"stranger@elsewhere.example": "subscribed"}),
+        (leave_and_arrive, 2, {"stranger@elsewhere.example": "subscribed", "c0@shop.example": "unsubscribed"}),
+    ],
+    ids=["nobody", "one who came", "one who left and one who came"],
+)
+def test_what_was_written_is_not_read_again_unless_somebody_else_is_there(
+    shop: World,
+    meanwhile: Callable[[World], None],
+    pages: int,
+    found: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "PAGE", 3)
+    monkeypatch.setattr(pull, "FIRST", 3)
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    meanwhile(shop)
+    for now, expected in ((LATER, pages), (MUCH_LATER, 1)):
+        shop.sandbox.forget_requests()
+        shop.ok("sync", now=now)
+        subscribed = [one for one in shop.sandbox.requests if one.query.get("status") == "subscribed"]
+        assert len(subscribed) == expected
+    with closing(sqlite3.connect(shop.root / "campaigns.db")) as database:
+        known = dict(database.execute("SELECT email_key, status FROM audience_member"))
+    assert known == {f"c{number}@shop.example": "subscribed" for number in range(6)} | found
 
 
 def test_what_other_people_made_stays_as_it_is(shop: World) -> None:

@@ -92,9 +92,9 @@ class _Pending:
             self.any_first = self.any_first or bool(self.first)
             yield rows
 
-    def beside(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """The changes, noted as long as it matters."""
-        for change in changes:
+    def beside(self, tags: TagSync) -> Iterator[Change]:
+        """What may be asked of tags now, noted as long as it matters. Tags that nobody had may be on their way."""
+        for change in tags.changes(self.first, making=not self.any_first):
             if self.calls:
                 self.retagged.update(change.contacts)
             yield change
@@ -247,9 +247,7 @@ class Sync:
         """One look at who differs; additions, updates and tags are different calls."""
         self._pending = _Pending()
         owed = owed_members(self._database, self._settings, self._synced, now=self._now)
-        work: Iterator[list[Owed] | Change] = chain(
-            self._pending.sent(_batches(owed)), self._pending.beside(tags.changes(self._pending.first))
-        )
+        work: Iterator[list[Owed] | Change] = chain(self._pending.sent(_batches(owed)), self._pending.beside(tags))
         for piece, answer in at_once(self._settings.mailchimp.connections, work, partial(self._ask, tags)):
             if isinstance(piece, Change):
                 tags.settle(piece, cast("SegmentAnswer | None", answer))
@@ -284,7 +282,13 @@ class Sync:
         store.record_members(
             self._database,
             [
-                {"email_key": one.email_key, "contact": one.contact, "payload": one.payload, "made_from": one.made_from}
+                {
+                    "email_key": one.email_key,
+                    "contact": one.contact,
+                    "payload": one.payload,
+                    "made_from": one.made_from,
+                    "changed_at": answer.changed.get(one.email_key),
+                }
                 for one in done
             ],
             self._shown_tags(done, answer),

@@ -110,12 +110,15 @@ class TagSync:
                 self._note(segment, self._there[name.lower()])
 
     def run(self) -> None:
-        """Write every difference."""
+        """Write every difference. Tags may have come to be since they were listed."""
+        self._there = None
         for change, answer in at_once(self._connections, self.changes(), self.ask):
             self.settle(change, answer)
 
-    def changes(self, left_out: Container[int] = ()) -> Iterator[Change]:
-        """What is to be asked for; nothing of contacts that are ``left_out`` when they are come upon."""
+    def changes(self, left_out: Container[int] = (), *, making: bool = True) -> Iterator[Change]:
+        """What is to be asked for; nothing of contacts that are ``left_out`` when they are come upon. ``making``: tags
+        whose ids are not known are looked for and made; else nothing is asked of them.
+        """
         for word in sorted({bit // WORD_BITS for bit in self._names}):
             owed: dict[int, Change] = {}
             for contact, address, bit, missing in self._differences(word, left_out):
@@ -123,9 +126,9 @@ class TagSync:
                 if change is None:
                     change = owed[bit] = Change(*self._names[bit], bit)
                 (change.add if missing else change.remove)[address] = contact
-                if change.is_full and self._ensure(owed.pop(bit)):
+                if change.is_full and self._ensure(owed.pop(bit), making=making):
                     yield change
-            yield from filter(self._ensure, owed.values())
+            yield from (change for change in owed.values() if self._ensure(change, making=making))
 
     def _differences(self, word: int, left_out: Container[int]) -> Iterator[tuple[int, str, int, bool]]:
         """(contact, address, bit, missing or surplus)."""
@@ -160,6 +163,7 @@ class TagSync:
         added = [contact for address, contact in change.add.items() if address in answer.added]
         removed = [contact for address, contact in change.remove.items() if address in answer.removed]
         self._record(change.bit, added, removed)
+        audience.record_changes(self._database, answer.changed)
         if added:
             self.report.tagged[change.name] += len(added)
         if removed:
@@ -175,10 +179,12 @@ class TagSync:
             self._database, address, member.status if member else None, member.last_changed if member else None
         )
 
-    def _ensure(self, change: Change) -> bool:
+    def _ensure(self, change: Change, *, making: bool) -> bool:
         """The tag's static segment exists, made now if need be. False: there is nothing to change in it now."""
         if change.segment in self._remote:
             return True
+        if not making:
+            return False
         if self._there is None:
             self.list_there()
         found = (self._there or {}).get(change.name.lower())

@@ -12,6 +12,7 @@ from orchestrator.audiences.at_once import at_once
 from orchestrator.campaigns.desk import READS
 from orchestrator.errors import NotAtProvider, RetryLater
 from orchestrator.gateway import BATCH, MemberWrite
+from orchestrator.store.audience import record_changes
 from orchestrator.store.mail_values import slot_values
 from orchestrator.vocabulary import Decision, MailingState, MemberStatus, Refusal
 
@@ -76,6 +77,7 @@ class Filler:
         return self._desk.gateway.update_members(writes)
 
     def _settle_slots(self, contacts: dict[str, int], answer: MembersAnswer) -> None:
+        record_changes(self._desk.database, answer.changed)
         withheld = []
         for refused in answer.refused:
             contact = contacts.get(refused.email.lower())
@@ -165,6 +167,7 @@ class Filler:
             if answer is None:
                 lost |= set(added)
             else:
+                record_changes(self._desk.database, answer.changed)
                 taken |= answer.added
                 refused |= answer.refused
         return taken, refused, lost

@@ -17,7 +17,7 @@ from orchestrator.mailchimp.refusals import refusal_of
 from orchestrator.vocabulary import MemberStatus, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 USUAL_MERGE_FIELD_LIMIT = 30
@@ -41,7 +41,13 @@ class AudienceCalls(Calls):
                 "read the audience", self._api.lists.get_list, self._audience_id, effect=Effect.READ, read=read
             )
 
-    def members(self, status: MemberStatus, changed_since: datetime | None = None) -> Iterator[Member]:
+    def members(
+        self,
+        status: MemberStatus,
+        changed_since: datetime | None = None,
+        *,
+        enough: Callable[[int], bool] = lambda _: False,
+    ) -> Iterator[Member]:
         """A member may come twice where others leave that status meanwhile."""
         if status is MemberStatus.UNKNOWN:
             raise ValueError("Mailchimp has no such status")
@@ -56,6 +62,7 @@ class AudienceCalls(Calls):
                 key="members",
                 fields=_MEMBER_FIELDS,
                 parse=payloads.member,
+                enough=enough,
                 **query,
             )
 
@@ -187,4 +194,5 @@ def _together(one: MembersAnswer, other: MembersAnswer) -> MembersAnswer:
         one.refused + other.refused,
         one.unanswered | other.unanswered,
         {**one.tags, **other.tags},
+        {**one.changed, **other.changed},
     )

@@ -50,9 +50,11 @@ class Calls:
         key: str,
         fields: Sequence[str],
         parse: Callable[[Mapping[str, Any]], Row],
+        enough: Callable[[int], bool] = lambda _: False,
         **query: Any,
     ) -> Iterator[Row]:
-        """Every row of a collection, in pages; ``fields`` are those of a row that are asked for.
+        """Every row of a collection, in pages; ``fields`` are those of a row that are asked for. ``enough``: asked with
+        the total whether the first page was.
 
         Offsets move under our feet: when the total falls between two pages, rows have left and those behind them have
         moved up, past the place where the second page begins. It is read again from so much earlier: a row may come
@@ -72,8 +74,9 @@ class Calls:
                 offset = max(0, offset - moved)
                 continue
             yield from rows
+            first = not offset
             offset += len(rows)
-            if not rows or offset >= total:
+            if not rows or offset >= total or (first and enough(total)):
                 return
             while stands_still and lowest - offset > PAGE:
                 ahead = _together(read, range(offset, lowest, PAGE)[:AT_ONCE], lowest)

@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.clock import to_epoch
 from orchestrator.gateway import (
     Checklist,
     MailEvent,
@@ -141,7 +142,30 @@ def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAns
         tuple(refusal for email, refusal in refused.items() if email in addresses),
         frozenset(addresses - done - refused.keys()),
         {email: tags[email] for email in done},
+        _changes(rows),
     )
+
+
+def _changes(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """When the subscribed ones of these members were changed, by address in lower case. Many share one moment."""
+    found: dict[str, int] = {}
+    known: dict[object, int | None] = {}
+    for row in rows:
+        said = row.get("last_changed")
+        if said not in known:
+            known[said] = _seconds_or_none(said)
+        at = known[said]
+        if at is not None and row.get("status") == MemberStatus.SUBSCRIBED:
+            found[row["email_address"].lower()] = at
+    return found
+
+
+def _seconds_or_none(said: object) -> int | None:
+    """What was done is certain, whenever that was."""
+    try:
+        return to_epoch(moment(str(said)))
+    except ValueError:
+        return None
 
 
 def _refusal(row: Mapping[str, Any]) -> MemberRefusal:
@@ -173,6 +197,7 @@ def segment_answer(add: Iterable[str], remove: Iterable[str], answer: Mapping[st
         frozenset(added),
         frozenset(removed),
         {email: said for email, said in refused.items() if email in wanted - added or email in unwanted - removed},
+        _changes((*answer["members_added"], *(answer.get("members_removed") or ()))),
     )
 
 

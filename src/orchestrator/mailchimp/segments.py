@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import NotAtProvider, RejectedByProvider
@@ -70,7 +71,7 @@ class SegmentCalls(Calls):
         if silent:
             # neither added nor refused: already in it, or unknown to the audience
             already = silent.intersection(self.segment_members(segment_id))
-            answer = SegmentAnswer(answer.added | already, answer.removed, answer.refused)
+            answer = replace(answer, added=answer.added | already)
         return answer
 
     def segment_members(self, segment_id: int) -> Iterator[str]:
@@ -124,4 +125,9 @@ class SegmentCalls(Calls):
 
 
 def _together(one: SegmentAnswer, other: SegmentAnswer) -> SegmentAnswer:
-    return SegmentAnswer(one.added | other.added, one.removed | other.removed, {**one.refused, **other.refused})
+    return SegmentAnswer(
+        one.added | other.added,
+        one.removed | other.removed,
+        {**one.refused, **other.refused},
+        {**one.changed, **other.changed},
+    )

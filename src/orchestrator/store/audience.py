@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.store.database import Database
 
 PAGE = 5000
+QUIET_WITHIN = 3_600
+"""seconds"""
 _PROVEN = {Refusal.COMPLIANCE.value: OptOutReason.UNSUBSCRIBED, Refusal.FORGOTTEN.value: OptOutReason.FORGOTTEN}
 """refusals that tell that the person left"""
 GONE = "gone"
@@ -77,6 +79,7 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 ),
                 rows,
             )
+            _note_changes(connection, [row for row in rows if row["at"] is not None])
         if until is not None:
             connection.execute(
                 text(
@@ -85,6 +88,26 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 ),
                 {"status": status.value, "until": until},
             )
+
+
+def quiet_moment(connection: Connection, mark: int) -> int | None:
+    """The newest moment up to ``mark`` before which, for a second, nothing changed that we know of; None where that
+    is more than an hour ago. Who asks for changes since then is told the same by whoever counts that second and by
+    whoever does not.
+    """
+    query = text("SELECT DISTINCT changed_at FROM audience_member WHERE changed_at BETWEEN :first AND :last")
+    busy = set(connection.scalars(query, {"first": mark - QUIET_WITHIN, "last": mark - 1}))
+    return next((moment for moment in range(mark, mark - QUIET_WITHIN, -1) if moment - 1 not in busy), None)
+
+
+def subscribed_since(connection: Connection, moment: int | None) -> tuple[int, int | None]:
+    """Of how many subscribed members we know a change at or after a moment (None: how many there are), and the newest
+    such change.
+    """
+    since = "" if moment is None else " AND changed_at >= :since"
+    query = text(f"SELECT COUNT(*), MAX(changed_at) FROM audience_member WHERE status = 'subscribed'{since}")
+    row = connection.execute(query, {} if moment is None else {"since": moment}).one()
+    return row[0], row[1]
 
 
 def link_members(database: Database) -> None:
@@ -149,8 +172,9 @@ def contacts_of(database: Database, addresses: Sequence[str]) -> list[int]:
 def record_members(
     database: Database, rows: Sequence[Mapping[str, object]], tags: Sequence[Mapping[str, int]] = ()
 ) -> None:
-    """Members that are subscribed with this payload now: ``email_key``, ``contact``, ``payload``, ``made_from``; and
-    the tags that they carry for certain: ``contact``, ``word``, ``mask``.
+    """Members that are subscribed with this payload now: ``email_key``, ``contact``, ``payload``, ``made_from``,
+    ``changed_at`` (by the provider's clock, or None); and the tags that they carry for certain: ``contact``, ``word``,
+    ``mask``.
     """
     if not rows:
         return
@@ -158,10 +182,11 @@ def record_members(
         execute_many(
             connection,
             (
-                "INSERT INTO audience_member (email_key, contact, status, payload, made_from, detail) "
-                "VALUES (:email_key, :contact, 'subscribed', :payload, :made_from, '') "
+                "INSERT INTO audience_member (email_key, contact, status, payload, made_from, changed_at, detail) "
+                "VALUES (:email_key, :contact, 'subscribed', :payload, :made_from, :changed_at, '') "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
-                "made_from = excluded.made_from, "
+                "made_from = excluded.made_from, changed_at = coalesce(excluded.changed_at, "
+                "audience_member.changed_at), "
                 # an update's answer says nothing new of the status: an opt-out that we know stays
                 "status = CASE WHEN audience_member.status IN ('', 'gone') THEN 'subscribed' "
                 "ELSE audience_member.status END, "
@@ -170,6 +195,22 @@ def record_members(
             rows,
         )
         add_tags(connection, tags)
+
+
+def record_changes(database: Database, changes: Mapping[str, int]) -> None:
+    """When the provider says that it changed members: address in lower case -> seconds since 1970."""
+    if changes:
+        with database.write() as connection:
+            _note_changes(connection, [{"email_key": address, "at": at} for address, at in changes.items()])
+
+
+def _note_changes(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    execute_many(
+        connection,
+        "UPDATE audience_member SET changed_at = :at"
+        " WHERE email_key = :email_key AND (changed_at IS NULL OR changed_at < :at)",
+        rows,
+    )
 
 
 def record_unchanged(database: Database, rows: Sequence[Mapping[str, object]]) -> None:

@@ -340,7 +340,10 @@ class AudienceMember(SQLModel, table=True):
     """A member of the audience as we last knew it, ours or a stranger."""
 
     __tablename__ = "audience_member"
-    __table_args__ = (Index("audience_member_by_contact", "contact"),)
+    __table_args__ = (
+        Index("audience_member_by_contact", "contact"),
+        Index("audience_member_by_change", "changed_at", "status"),
+    )
     email_key: str = Field(primary_key=True)
     contact: int | None = _opt_big()
     """the contact that we keep in step here; None: a member that is nobody of ours"""
@@ -349,6 +352,8 @@ class AudienceMember(SQLModel, table=True):
     status_at: int | None = _opt_big()
     opted_in_at: int | None = _opt_big()
     """when the provider says that the subscription began"""
+    changed_at: int | None = _opt_big()
+    """the newest change of whatever kind that the provider told us of, ours included, by its clock"""
     resubscribed_at: int | None = _opt_big()
     """when somebody who had left came back, by the provider's word: newer than an older opt-out of the ERP"""
     moving_to: str | None = None

@@ -1,5 +1,6 @@
 CREATE TABLE account ( id INTEGER NOT NULL, "key" VARCHAR NOT NULL, name VARCHAR, industry VARCHAR, employees INTEGER, annual_revenue_cents INTEGER, customer_group VARCHAR, price_list VARCHAR, channel VARCHAR, country VARCHAR, city VARCHAR, postcode VARCHAR, latitude FLOAT, longitude FLOAT, legal_form VARCHAR, order_method VARCHAR, payment_terms VARCHAR, delivery_terms VARCHAR, sales_rep VARCHAR, cost_to_serve VARCHAR, extra JSON NOT NULL, PRIMARY KEY (id), UNIQUE ("key") );
-CREATE TABLE audience_member ( email_key VARCHAR NOT NULL, contact INTEGER, status VARCHAR NOT NULL, status_at INTEGER, opted_in_at INTEGER, resubscribed_at INTEGER, moving_to VARCHAR, payload VARCHAR, made_from VARCHAR, refusal VARCHAR, refused_payload VARCHAR, detail VARCHAR NOT NULL, PRIMARY KEY (email_key) );
+CREATE TABLE audience_member ( email_key VARCHAR NOT NULL, contact INTEGER, status VARCHAR NOT NULL, status_at INTEGER, opted_in_at INTEGER, changed_at INTEGER, resubscribed_at INTEGER, moving_to VARCHAR, payload VARCHAR, made_from VARCHAR, refusal VARCHAR, refused_payload VARCHAR, detail VARCHAR NOT NULL, PRIMARY KEY (email_key) );
+CREATE INDEX audience_member_by_change ON audience_member (changed_at, status);
 CREATE INDEX audience_member_by_contact ON audience_member (contact);
 CREATE TABLE audience_tag ( segment INTEGER NOT NULL, remote_id INTEGER NOT NULL, PRIMARY KEY (segment) );
 CREATE TABLE audit_entry ( id INTEGER NOT NULL, at INTEGER NOT NULL, who VARCHAR NOT NULL, action VARCHAR NOT NULL, detail VARCHAR NOT NULL, PRIMARY KEY (id) );
