@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from itertools import chain
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import text
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 SNAPSHOT = 50_000
 """rows after which the database is asked anew: while one answer is read, SQLite keeps all that is written meanwhile"""
+_LANGUAGE, _ANSWERS = 4, 9
+"""places in a row: the contact's language, and the first of the answers"""
+_SOME = 0xFF
+"""bits of a mask of which each combination is remembered"""
 JSON_LIST = {"sqlite": "json_array({})", "postgresql": "CAST(json_build_array({}) AS TEXT)"}
 
 
@@ -70,7 +74,7 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
             question = _Question(connection, settings, tags, now)
             for row in question.rows(connection, after):
                 # by place: names take longer to be looked up
-                after, key, email, email_key, _, status, known, refused, made_from, *_ = row
+                after, key, email, email_key, _, status, known, refused, made_from = row[:_ANSWERS]
                 read += 1
                 contents = question.contents(row)
                 payload = contents.payload()
@@ -94,7 +98,7 @@ class _Tags:
 
     def __init__(self, synced: Mapping[str, int]) -> None:
         self._names = {bit: name for name, bit in synced.items()}
-        self._known: dict[tuple[int, ...], tuple[str, ...]] = {}
+        self._known: dict[tuple[int, int], tuple[str, ...]] = {}
         words = sorted({bit // WORD_BITS for bit in self._names})
         self._words = [(word, tags.mask_of(word, self._names)) for word in words]
 
@@ -114,15 +118,21 @@ class _Tags:
         )
 
     def names(self, row: Any) -> tuple[str, ...]:
-        """Out of a row that ends with ``columns``. Few combinations are common: each is spelled out once."""
-        lacking = tuple(row[len(row) - len(self._words) :])
-        if lacking not in self._known:
-            bits = chain.from_iterable(
-                (word * WORD_BITS + bit for bit in tags.bits_of(mask))
-                for (word, _), mask in zip(self._words, lacking, strict=True)
-            )
-            self._known[lacking] = tuple(self._names[bit] for bit in bits)
-        return self._known[lacking]
+        """Out of a row that ends with ``columns``."""
+        found: tuple[str, ...] = ()
+        for (word, _), mask in zip(self._words, row[len(row) - len(self._words) :], strict=True):
+            first = word * WORD_BITS
+            while mask:
+                found += self._of_some(first, mask & _SOME)
+                first, mask = first + _SOME.bit_length(), mask >> _SOME.bit_length()
+        return found
+
+    def _of_some(self, first: int, mask: int) -> tuple[str, ...]:
+        """The names of the bits from ``first`` on. All bits have too many combinations for each to be remembered."""
+        known = self._known.get((first, mask))
+        if known is None:
+            known = self._known[first, mask] = tuple(self._names[first + bit] for bit in tags.bits_of(mask))
+        return known
 
 
 class _Question:
@@ -135,21 +145,25 @@ class _Question:
         self._fields = fields_named(connection, tuple(dict.fromkeys(self._merge_fields.values())))
         measures = [field.measure for field in self._fields.values()]
         self._profile = profile_query(measures, settings, now=now, dialect=self._dialect)
-        self._printed = [(tag, self._printer(self._fields[name])) for tag, name in self._merge_fields.items()]
+        self._printed: list[tuple[str, Callable[[Any], object]]] = []
 
     def rows(self, connection: Connection, after: int) -> Iterator[Any]:
         values = {**self._profile.parameters, "after": after, "most": SNAPSHOT, "format": self._format()}
         with connection.execute(text(self._sql()), values, execution_options=STREAMED) as rows:
-            yield from rows
+            places = {name: place for place, name in enumerate(rows.keys())}
+            self._printed = [
+                (tag, self._printer(self._fields[name], places)) for tag, name in self._merge_fields.items()
+            ]
+            yield from chain.from_iterable(rows.partitions())
 
     def contents(self, row: Any) -> Contents:
-        return Contents.of(row.language, {tag: printed(row) for tag, printed in self._printed})
+        return Contents.of(row[_LANGUAGE], {tag: printed(row) for tag, printed in self._printed})
 
-    def _printer(self, field: Field) -> Callable[[Any], object]:
+    def _printer(self, field: Field, places: Mapping[str, int]) -> Callable[[Any], object]:
         """What a field is in people's units, out of a row."""
         column, type_ = self._column(field), field.type
         if type_ in {ValueType.TEXT, ValueType.DATE}:
-            return attrgetter(column.value)
+            return itemgetter(places[column.value])
         return lambda row: shown(exact(column, type_, row._mapping), type_)  # noqa: SLF001 -- SQLAlchemy's name for it
 
     def _column(self, field: Field) -> AnswerColumn:
