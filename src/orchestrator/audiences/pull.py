@@ -52,8 +52,9 @@ def pull(database: Database, gateway: EmailGateway, beside: Callable[[], None] |
     listings = begun(*AT_EASE, *STRICT, others=[beside] if beside else [])
     at_ease, strict = listings[: len(AT_EASE)], listings[len(AT_EASE) :]
     if any(listing.goes_on for listing in at_ease):
-        for listing in strict:  # who left is not counted among the subscribed
-            store.record_pulled(database, listing.status, listing.first, None)
+        for listing in listings:  # who is something else now is not counted among the subscribed
+            if listing.known is None:
+                store.record_pulled(database, listing.status, listing.first, None)
     seen = sum(_record(database, listing) for listing in at_ease)
     if any(listing.took_long for listing in at_ease):
         # who leaves meanwhile is found now
