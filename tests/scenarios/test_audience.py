@@ -12,6 +12,7 @@ import pytest
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
 from orchestrator.audiences import pull
+from orchestrator.errors import RejectedByProvider
 from orchestrator.mailchimp import calls
 from orchestrator.mailchimp.gateway import MailchimpGateway
 
@@ -139,6 +140,29 @@ def test_a_tag_that_goes_with_a_new_member_is_not_made_for_an_old_one(
         patched.setattr(MailchimpGateway, "create_segment", created_later)
         shop.ok("sync", now=LATER)
     assert shop.sandbox.tagged("fresh") == {"c0@shop.example", "c9@shop.example"}
+
+
+def test_a_tag_that_mailchimp_does_not_make_holds_up_no_other(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    for name in ("early", "late"):
+        shop.segment(name, "last_name = 'Fresh'")
+    shop.contact("c0", last_name="Fresh")
+    shop.load(LATER)
+    create = MailchimpGateway.create_segment
+
+    def refused(gateway: MailchimpGateway, name: str, *emails: Any) -> Any:
+        if name == "early":
+            raise RejectedByProvider("Could not create the static segment: Mailchimp says: no.")
+        return create(gateway, name, *emails)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MailchimpGateway, "create_segment", refused)
+        answer = shop.command("sync", now=LATER)
+    assert (answer.code, "Mailchimp says: no." in answer.err) == (1, True)
+    assert [shop.sandbox.tagged(name) for name in ("early", "late")] == [set(), {"c0@shop.example"}]
+    shop.ok("sync", now=MUCH_LATER)
+    assert shop.sandbox.tagged("early") == {"c0@shop.example"}
 
 
 def test_tags_that_went_with_new_members_are_listed_once(shop: World) -> None:

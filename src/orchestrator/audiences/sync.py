@@ -138,11 +138,14 @@ class Sync:
         """segment name -> bit of those carried as tags"""
         self._flags = {name.lower(): (bit // WORD_BITS, 1 << bit % WORD_BITS) for name, bit in self._synced.items()}
         """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
+        self._refused: RejectedByProvider | None = None
         self._kept = [bits[name][1] for name in kept if name in bits]
         self._pending = _Pending()
 
     def run(self) -> SyncReport:
-        """The whole sync; what could not be done is in the report, and owed."""
+        """The whole sync; what could not be done is in the report, and owed. Raises RejectedByProvider in the end where
+        the provider would not make a tag.
+        """
         before = self._gateway.calls
         for _ in range(PASSES):
             self._report.unknown = 0
@@ -154,6 +157,8 @@ class Sync:
             if not self._report.unknown:
                 break
         self._report.api_calls = self._gateway.calls - before
+        if self._refused:
+            raise self._refused
         return self._report
 
     def _pull(self, tags: TagSync) -> None:
@@ -385,6 +390,7 @@ class Sync:
         for name, count in found.untagged.items():
             self._report.untagged[name] += count
         self._report.unknown += found.unknown
+        self._refused = found.refused
 
 
 def _batches(rows: Iterable[Owed]) -> Iterator[list[Owed]]:

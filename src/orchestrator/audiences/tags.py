@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from orchestrator.audiences.at_once import at_once
-from orchestrator.errors import NotAtProvider, OutcomeUnknown
+from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, SegmentAnswer
 from orchestrator.store import audience, tags as store
 from orchestrator.store.tags import WORD_BITS
@@ -35,6 +35,8 @@ class TagReport:
     untagged: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     unknown: int = 0
     """what another pass has to look at"""
+    refused: RejectedByProvider | None = None
+    """the first tag that the provider would not make"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,9 @@ class TagSync:
                 found = self._gateway.create_segment(change.name).id
             except OutcomeUnknown:
                 self.report.unknown += 1
+                return False
+            except RejectedByProvider as refused:  # no reason to leave out the others
+                self.report.refused = self.report.refused or refused
                 return False
         elif not store.is_carried(self._database, change.bit):
             self._adopt(found, change.bit)
