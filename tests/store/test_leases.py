@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.errors import Busy
-from orchestrator.store import leases
+from orchestrator.store import database as store_database, leases
 from orchestrator.store.database import CLOCK
 from orchestrator.store.holders import this_process
 from orchestrator.store.leases import HeldLease, lease
@@ -51,6 +51,27 @@ def test_one_holds_it_and_the_other_is_told_who(database: Database) -> None:
             pass
     with lease(database, "cycle", "x"):
         pass
+
+
+def test_a_long_write_of_ours_is_not_told_as_that_of_another_program(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_EVERY", 0.001)
+    monkeypatch.setattr(leases, "LOCK_PATIENCE", 0.6)  # longer than SQLite waits by itself, once
+    monkeypatch.setattr(store_database, "TOLD_AFTER", 0.001)
+    told: list[str] = []
+    monkeypatch.setattr(sqlite_database, "on_wait", told.append)
+    renew, tried = HeldLease._renew, threading.Semaphore(0)
+
+    def noted(held: HeldLease, **how: bool) -> bool:
+        tried.release()
+        return renew(held, **how)
+
+    monkeypatch.setattr(HeldLease, "_renew", noted)
+    with lease(sqlite_database, "cycle", "campaigns import"), sqlite_database.write(fenced=False):
+        for _ in range(2):
+            assert tried.acquire(timeout=60)
+    assert told == []
 
 
 def test_it_is_given_back_when_the_work_fails(database: Database) -> None:
@@ -225,7 +246,7 @@ def test_a_long_write_of_our_own_does_not_end_the_renewal(
     """The importer's transaction holds the file for longer than a renewal waits."""
     asked = threading.Semaphore(0)
 
-    def busy(_held: HeldLease) -> bool:
+    def busy(_held: HeldLease, **_: bool) -> bool:
         asked.release()
         raise Busy("The database is held.")
 

@@ -107,14 +107,14 @@ class Database:
                     transaction.rollback()
 
     @contextmanager
-    def write(self, *, fenced: bool = True, patience: float = PATIENCE) -> Iterator[Connection]:
+    def write(self, *, fenced: bool = True, patience: float = PATIENCE, quietly: bool = False) -> Iterator[Connection]:
         """One transaction: all of it is stored, or nothing. On SQLite it waits for the only writer's place.
 
         ``fenced``: commit only if every lease that this process holds still is ours. ``patience``: seconds to wait for
-        another writer on SQLite. Raises Busy where either is in vain.
+        another writer on SQLite; ``quietly``: without a word about it. Raises Busy where either is in vain.
         """
         committed: list[Callable[[], None]] = []
-        with self._writer(patience) as connection:
+        with self._writer(patience, quietly=quietly) as connection:
             yield connection
             if fenced:
                 committed = [fence.confirm(connection) for fence in list(self.fences)]
@@ -127,13 +127,13 @@ class Database:
             fence.check()
 
     @contextmanager
-    def _writer(self, patience: float) -> Iterator[Connection]:
+    def _writer(self, patience: float, *, quietly: bool) -> Iterator[Connection]:
         with self.engine.connect() as connection:
             writer = connection.execution_options(begin_immediate=True)
-            with self._patiently(writer.begin, patience):
+            with self._patiently(writer.begin, patience, quietly=quietly):
                 yield writer
 
-    def _patiently(self, begin: Callable[[], Any], patience: float) -> Any:
+    def _patiently(self, begin: Callable[[], Any], patience: float, *, quietly: bool = False) -> Any:
         """What ``begin`` returns, as soon as no other program writes. Only SQLite ever waits."""
         asked = time.monotonic()
         told = False
@@ -150,7 +150,7 @@ class Database:
                     "here. Try again when that is done; `campaigns status` says who is at work. If nobody is, another "
                     "program has the database file open for writing, such as a database browser or a copy: end it."
                 )
-            if waited >= TOLD_AFTER and not told:
+            if waited >= TOLD_AFTER and not told and not quietly:
                 self.on_wait(f"Waiting: the database is held by {self._who_writes()} …")
                 told = True
 
@@ -262,8 +262,8 @@ class _Rehearsal(Database):
         yield self._connection
 
     @contextmanager
-    def write(self, *, fenced: bool = True, patience: float = PATIENCE) -> Iterator[Connection]:
-        del fenced, patience
+    def write(self, *, fenced: bool = True, patience: float = PATIENCE, quietly: bool = False) -> Iterator[Connection]:
+        del fenced, patience, quietly
         with self._connection.begin_nested():
             yield self._connection
 

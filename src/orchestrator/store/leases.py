@@ -126,15 +126,16 @@ class HeldLease:
     def _keep(self) -> None:
         while not self._stop.wait(RENEW_EVERY):
             try:
-                if not self._renew():
+                # most often it is this very process that writes: that is no news for whoever waits for it
+                if not self._renew(quietly=True):
                     return
             except (DBAPIError, Busy):
                 # a long write holds the file, or the database is away: the next round renews, `check` decides meanwhile
                 continue
 
-    def _renew(self) -> bool:
+    def _renew(self, *, quietly: bool = False) -> bool:
         asked = steady()
-        with self._database.write(fenced=False, patience=LOCK_PATIENCE) as connection:
+        with self._database.write(fenced=False, patience=LOCK_PATIENCE, quietly=quietly) as connection:
             renewed = self._extend(connection)
         if renewed:
             self._is_good_from(asked)
