@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.segments.compile import CompiledSegment
     from orchestrator.segments.crossings import Span
 
-TABLE, PART = "candidate", "candidate_part"
+TABLE, PART, ACCOUNTS = "candidate", "candidate_part", "candidate_account"
 FEW = 1_000
 """candidates that are always worth the incremental way"""
 MOST_SHARE = 0.2
@@ -94,11 +94,7 @@ _SPANS = {
     Times.ORDERS: (Aspect.ORDERS, "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until"),
     Times.ACCOUNT_ORDERS: (
         Aspect.ACCOUNT_ORDERS,
-        (
-            "SELECT id AS contact FROM contact WHERE account IN"
-            " (SELECT account FROM orders WHERE placed_at BETWEEN :since AND :until)"
-            " UNION ALL SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until AND account IS NULL"
-        ),
+        "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until AND account IS NULL",
     ),
     Times.CART_CHANGES: (
         Aspect.CARTS,
@@ -126,10 +122,7 @@ _NEWEST = {
         " WHERE l.contact = o.contact AND l.status = 'completed' AND l.placed_at <= :now)"
     ),
     Times.ACCOUNT_ORDERS: (
-        "SELECT id AS contact FROM contact WHERE account IN (SELECT o.account FROM orders o"
-        " WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at = (SELECT MAX(l.placed_at) FROM orders l"
-        " WHERE l.account = o.account AND l.status = 'completed' AND l.placed_at <= :now))"
-        " UNION ALL SELECT o.contact FROM orders o"
+        "SELECT o.contact FROM orders o"
         " WHERE o.placed_at BETWEEN :since AND :until AND o.account IS NULL AND o.placed_at ="
         " (SELECT MAX(l.placed_at) FROM orders l"
         " WHERE l.contact = o.contact AND l.account IS NULL AND l.status = 'completed' AND l.placed_at <= :now)"
@@ -144,12 +137,19 @@ _NEWEST = {
     ),
 }
 """the same, of rows that are the newest of whoever they belong to, as of ``now``"""
+_OF_ACCOUNTS = "SELECT account FROM orders WHERE placed_at BETWEEN :since AND :until"
+_NEWEST_OF_ACCOUNTS = (
+    "SELECT o.account FROM orders o WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at ="
+    " (SELECT MAX(l.placed_at) FROM orders l"
+    " WHERE l.account = o.account AND l.status = 'completed' AND l.placed_at <= :now)"
+)
+"""accounts with such rows: what they change, they change for each of their contacts"""
 
 
 @dataclass(slots=True)
 class Candidates:
-    """The temporary table ``candidate`` with the columns ``contact`` and ``aspects``; ``too_many`` once it is not worth
-    going on.
+    """The temporary table ``candidate`` with the columns ``contact``, ``aspects`` and, where it is known, ``account``;
+    ``too_many`` once it is not worth going on.
     """
 
     connection: Connection
@@ -160,7 +160,8 @@ class Candidates:
         """Make the table, empty."""
         contacts = self.connection.scalar(text("SELECT COUNT(*) FROM contact")) or 0
         self.limit = max(FEW, int(contacts * MOST_SHARE))
-        self._make(TABLE, ", aspects INTEGER NOT NULL")
+        self._make(TABLE, ", aspects INTEGER NOT NULL, account BIGINT")
+        self._make(ACCOUNTS, ", aspects INTEGER NOT NULL", key="account")
 
     def take_touched(self, facts: Iterable[str]) -> None:
         """Add whoever is queued for one of these facts, and empty the queue."""
@@ -171,8 +172,7 @@ class Candidates:
                 self.too_many = True
             for fact in asked:
                 self.add(f"SELECT contact FROM {queue} WHERE {_is_one([fact])}", _OF_CONTACT[fact])
-                accounts = f"SELECT account FROM {queue} WHERE {_is_one([fact])}"
-                self.add(f"SELECT id AS contact FROM contact WHERE account IN ({accounts})", _OF_ACCOUNT[fact])
+                self._add_accounts(f"SELECT account FROM {queue} WHERE {_is_one([fact])}", _OF_ACCOUNT[fact])
 
     def add_spans(self, spans: Iterable[Span], *, now: int) -> None:
         """Add whoever has a row in one of the spans, as of ``now``."""
@@ -180,7 +180,25 @@ class Candidates:
             aspects, rows = _SPANS[span.times]
             if span.newest:
                 rows = _NEWEST[span.times]
-            self.add(rows, aspects, since=span.since, until=span.until, kind=span.kind, now=now)
+            values = {"since": span.since, "until": span.until, "kind": span.kind, "now": now}
+            self.add(rows, aspects, **values)
+            if span.times is Times.ACCOUNT_ORDERS:
+                self._add_accounts(_NEWEST_OF_ACCOUNTS if span.newest else _OF_ACCOUNTS, aspects, **values)
+
+    def add_contacts_of_accounts(self) -> None:
+        """Add the contacts of the accounts that were come upon so far, all in one look."""
+        if self.too_many:
+            return
+        self._measure(ACCOUNTS)
+        self.connection.execute(
+            text(
+                f"INSERT INTO {TABLE} (contact, aspects, account) SELECT c.id, a.aspects, c.account"
+                f" FROM {ACCOUNTS} a JOIN contact c ON c.account = a.account WHERE true LIMIT {self.limit + 1}"
+                " ON CONFLICT (contact) DO UPDATE SET aspects = candidate.aspects | excluded.aspects,"
+                " account = excluded.account"
+            )
+        )
+        self.too_many = self.count() > self.limit
 
     def add(self, rows: str, aspects: Aspect, **values: object) -> None:
         """Add the contacts (column ``contact``, null for nobody) that a query gives, unless there are too many."""
@@ -195,6 +213,17 @@ class Candidates:
         )
         self.connection.execute(statement, {name: value for name, value in values.items() if f":{name}" in rows})
         self.too_many = self.count() > self.limit
+
+    def _add_accounts(self, rows: str, aspects: Aspect, **values: object) -> None:
+        """Note the accounts (column ``account``, null for none) that a query gives."""
+        if self.too_many:
+            return
+        statement = text(
+            f"INSERT INTO {ACCOUNTS} (account, aspects) SELECT DISTINCT account, {aspects.value} FROM ({rows}) found"
+            " WHERE account IS NOT NULL"
+            f" ON CONFLICT (account) DO UPDATE SET aspects = {ACCOUNTS}.aspects | excluded.aspects"
+        )
+        self.connection.execute(statement, {name: value for name, value in values.items() if f":{name}" in rows})
 
     def count(self) -> int:
         """How many there are."""
@@ -228,24 +257,25 @@ class Candidates:
         SQLite takes them for a million, and reads all contacts first. ``keyed``: with the keys of their accounts, as
         PostgreSQL takes what is joined by an expression for millions, too.
         """
-        rows = f"SELECT t.contact FROM {TABLE} t"
-        if keyed:  # who is gone is asked nothing
-            rows = f"SELECT t.contact, {ACCOUNT_KEY} FROM {TABLE} t JOIN contact c ON c.id = t.contact"
-        self._make(PART, ", account BIGINT NOT NULL" if keyed else "")
-        self.connection.execute(text(f"INSERT INTO {PART} {rows} WHERE {condition}"))
+        key = ""
+        if keyed:
+            key = f", COALESCE(t.account, (SELECT {ACCOUNT_KEY} FROM contact c WHERE c.id = t.contact))"
+        self._make(PART, ", account BIGINT" if keyed else "")
+        self.connection.execute(text(f"INSERT INTO {PART} SELECT t.contact{key} FROM {TABLE} t WHERE {condition}"))
         self._measure(PART)
         yield InTable(PART, keyed)
         self.connection.execute(text(f"DROP TABLE {PART}"))
 
     def drop(self) -> None:
-        """Remove the table."""
-        self.connection.execute(text(f"DROP TABLE {TABLE}"))
+        """Remove the tables."""
+        for table in (TABLE, ACCOUNTS):
+            self.connection.execute(text(f"DROP TABLE {table}"))
 
-    def _make(self, table: str, others: str = "") -> None:
-        # on SQLite this type makes the contact the row id
+    def _make(self, table: str, others: str = "", key: str = "contact") -> None:
+        # on SQLite this type makes the key the row id
         kind = "INTEGER" if self.connection.dialect.name == "sqlite" else "BIGINT"
         self.connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
-        self.connection.execute(text(f"CREATE TEMPORARY TABLE {table} (contact {kind} PRIMARY KEY{others})"))
+        self.connection.execute(text(f"CREATE TEMPORARY TABLE {table} ({key} {kind} PRIMARY KEY{others})"))
 
     def _measure(self, table: str) -> None:
         self.connection.execute(text(f"ANALYZE {table}"))

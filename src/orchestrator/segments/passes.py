@@ -153,6 +153,7 @@ class Pass:
             self._candidates.take_touched(facts_of(segments))
             if not passed.everybody:
                 self._candidates.add_spans(passed.spans, now=to_epoch(self.now))
+                self._candidates.add_contacts_of_accounts()
         if passed.everybody:
             return passed.everybody
         if not self._candidates.too_many and self._ranks:
