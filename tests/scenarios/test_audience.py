@@ -83,15 +83,18 @@ def test_tags_are_changed_while_updates_are_waited_for(shop: World, monkeypatch:
     shop.put("accounts", account_id="a1", industry="stone")
     shop.contact("c0", first_name="Renamed", account_id="a1")
     shop.load(LATER)
-    update, change, changed = MailchimpGateway.update_members, MailchimpGateway.change_segment, threading.Event()
+    update, change = MailchimpGateway.update_members, MailchimpGateway.change_segment
+    updated, changed = threading.Event(), threading.Event()
 
     def updated_before(gateway: MailchimpGateway, rows: Any) -> Any:
         answer = update(gateway, rows)
         assert "metal" in answer.tags["c0@shop.example"]
+        updated.set()
         assert changed.wait(60), "tags wait for updates"
         return answer
 
     def change_noted(gateway: MailchimpGateway, *values: Any) -> Any:
+        assert updated.wait(60)
         answer = change(gateway, *values)
         changed.set()
         return answer
