@@ -4,9 +4,7 @@ Each step writes the difference to what the provider confirmed last, at most 500
 each answer is recorded before the next is asked for in its place. A call whose outcome is unknown is not repeated: the
 news are read again and the difference is taken anew.
 
-Tags are asked for as soon as nothing but answers is missing of the members. Until they are there, two things could go
-wrong: tags that travel with a member would be given once more, and an answer that was on its way when a tag was taken
-away still shows it. So the first are looked at later, and of the second what the answer shows does not count.
+Tags are asked for as soon as nothing but answers is missing of the members (``pending.py``).
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator.audiences.at_once import at_once
 from orchestrator.audiences.owed import Owed, owed_members
+from orchestrator.audiences.pending import Pending
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
@@ -72,41 +71,6 @@ class SyncReport:
     api_calls: int = 0
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Calls about members that are not answered, and what must not be done to these members' tags meanwhile."""
-
-    calls: int = 0
-    first: set[int] = field(default_factory=set)
-    """contacts that are written for the first time: their tags travel along"""
-    any_first: bool = False
-    """there were some"""
-    retagged: set[int] = field(default_factory=set)
-    """contacts whose tags are changed beside these calls"""
-
-    def sent(self, batches: Iterable[list[Owed]]) -> Iterator[list[Owed]]:
-        """The batches, noted."""
-        for rows in batches:
-            self.calls += 1
-            self.first.update(row.contact for row in rows if row.is_first)
-            self.any_first = self.any_first or bool(self.first)
-            yield rows
-
-    def beside(self, tags: TagSync) -> Iterator[Change]:
-        """What may be asked of tags now, noted as long as it matters. Tags that nobody had may be on their way."""
-        for change in tags.changes(self.first, making=not self.any_first):
-            if self.calls:
-                self.retagged.update(change.contacts)
-            yield change
-
-    def answered(self, rows: list[Owed]) -> None:
-        """One call is."""
-        self.calls -= 1
-        self.first.difference_update(row.contact for row in rows)
-        if not self.calls:
-            self.retagged.clear()
-
-
 class Sync:
     """One sync of one audience."""
 
@@ -140,7 +104,7 @@ class Sync:
         """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
         self._refused: RejectedByProvider | None = None
         self._kept = [bits[name][1] for name in kept if name in bits]
-        self._pending = _Pending()
+        self._pending = Pending()
 
     def run(self) -> SyncReport:
         """The whole sync; what could not be done is in the report, and owed. Raises RejectedByProvider in the end where
@@ -250,7 +214,7 @@ class Sync:
 
     def _write(self, tags: TagSync) -> None:
         """One look at who differs; additions, updates and tags are different calls."""
-        self._pending = _Pending()
+        self._pending = Pending()
         owed = owed_members(self._database, self._settings, self._synced, now=self._now)
         work: Iterator[list[Owed] | Change] = chain(self._pending.sent(_batches(owed)), self._pending.beside(tags))
         for piece, answer in at_once(self._settings.mailchimp.connections, work, partial(self._ask, tags)):
