@@ -29,6 +29,11 @@ def figures(
     if not questions and not ranked:
         return {}
     tallies = Tallies("ao" if of_account else "o", "status", "placed_at")
+    if of_account and asked.known_of_accounts:
+        # first, as the part was made: the numbers of its columns follow from the order
+        of_all = {question: _order_answer(question, tallies, asked) for question in asked.known_of_accounts}
+        asked.join_part("ao", asked.account_key)
+        return {question: of_all[question] for question in questions}
     answers: dict[Measure, Answer] = {question: _order_answer(question, tallies, asked) for question in questions}
     if ranked:
         asked.ranked = _ranked(tallies, asked)

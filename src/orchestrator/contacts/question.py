@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
+    from orchestrator.contacts.measures import OrderAge, OrderFigure
     from orchestrator.contacts.ranking import Ranking
     from orchestrator.definitions.values import Settings
 
@@ -60,6 +61,10 @@ class InTable:
     table: str
     keyed: bool = False
     """its column ``account`` says, as ``ACCOUNT_KEY`` does, whose orders are those of the contact's account"""
+    of_accounts: tuple[OrderFigure | OrderAge, ...] = ()
+    """questions about their accounts' orders whose figures stand in a part that is filled already; if any, these are
+    all that are asked
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,15 @@ class Asked:
 
     def join(self, alias: str, rows: str, columns: Sequence[str], on: str) -> None:
         """Join figures, whose key is called ``k``."""
-        source = f"({rows})"
         if self._is_apart(alias):
-            source = self.part(alias)
-            self.parts.append(Part(source, tuple(columns), rows))
-        self.joins.append(f"LEFT JOIN {source} {alias} ON {alias}.k = {on}")
+            self.parts.append(Part(self.part(alias), tuple(columns), rows))
+            self.join_part(alias, on)
+        else:
+            self.joins.append(f"LEFT JOIN ({rows}) {alias} ON {alias}.k = {on}")
+
+    def join_part(self, alias: str, on: str) -> None:
+        """Join figures that stand in their part."""
+        self.joins.append(f"LEFT JOIN {self.part(alias)} {alias} ON {alias}.k = {on}")
 
     def _is_apart(self, alias: str) -> bool:
         """SQLite copies a subquery twice to look rows up in it; DuckDB would group all of them at once, in memory.
@@ -114,7 +123,8 @@ class Asked:
         takes what is joined by an expression for a hundred times as many rows, unless it could measure them.
         """
         if self.dialect == "postgresql":
-            return self.apart and self.contacts is None and (alias == "ao" or (alias == "o" and self.ranked != ""))
+            everybody = self.contacts is None
+            return self.apart and (alias == "ao" or (alias == "o" and everybody and self.ranked != ""))
         return self.apart and self.dialect in {"sqlite", "duckdb"}
 
     @staticmethod
@@ -125,6 +135,11 @@ class Asked:
     def only(self, column: str) -> str:
         """A condition that narrows a table of facts to the contacts asked for, or nothing."""
         return f" AND {column} IN ({self.contact_list})" if self.contacts is not None else ""
+
+    @property
+    def known_of_accounts(self) -> tuple[OrderFigure | OrderAge, ...]:
+        """Questions about orders of accounts whose figures stand in a part already."""
+        return self.contacts.of_accounts if isinstance(self.contacts, InTable) else ()
 
     @property
     def account_key(self) -> str:

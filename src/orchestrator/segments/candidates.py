@@ -35,8 +35,9 @@ from orchestrator.segments.crossings import Times
 from orchestrator.store.touched import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from sqlalchemy import TextClause
     from sqlalchemy.engine import Connection
 
     from orchestrator.contacts.measures import Measure
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from orchestrator.segments.crossings import Span
 
 TABLE, PART, ACCOUNTS = "candidate", "candidate_part", "candidate_account"
+OF_ACCOUNTS = "candidate_of_account"
 FEW = 1_000
 """candidates that are always worth the incremental way"""
 MOST_SHARE = 0.2
@@ -146,6 +148,17 @@ _NEWEST_OF_ACCOUNTS = (
 """accounts with such rows: what they change, they change for each of their contacts"""
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Candidates for whom the same segments may have changed."""
+
+    condition: str
+    """which they are, as SQL over ``TABLE``"""
+    segments: tuple[str, ...]
+    asks_accounts: bool
+    """some of these segments ask about the orders of the contacts' accounts"""
+
+
 @dataclass(slots=True)
 class Candidates:
     """The temporary table ``candidate`` with the columns ``contact``, ``aspects`` and, where it is known, ``account``;
@@ -155,6 +168,7 @@ class Candidates:
     connection: Connection
     limit: int = 0
     too_many: bool = False
+    _at_most: int = 0
 
     def create(self) -> None:
         """Make the table, empty."""
@@ -190,15 +204,13 @@ class Candidates:
         if self.too_many:
             return
         self._measure(ACCOUNTS)
-        self.connection.execute(
-            text(
-                f"INSERT INTO {TABLE} (contact, aspects, account) SELECT c.id, a.aspects, c.account"
-                f" FROM {ACCOUNTS} a JOIN contact c ON c.account = a.account WHERE true LIMIT {self.limit + 1}"
-                " ON CONFLICT (contact) DO UPDATE SET aspects = candidate.aspects | excluded.aspects,"
-                " account = excluded.account"
-            )
+        statement = text(
+            f"INSERT INTO {TABLE} (contact, aspects, account) SELECT c.id, a.aspects, c.account"
+            f" FROM {ACCOUNTS} a JOIN contact c ON c.account = a.account WHERE true LIMIT {self.limit + 1}"
+            " ON CONFLICT (contact) DO UPDATE SET aspects = candidate.aspects | excluded.aspects,"
+            " account = excluded.account"
         )
-        self.too_many = self.count() > self.limit
+        self._run(statement, {})
 
     def add(self, rows: str, aspects: Aspect, **values: object) -> None:
         """Add the contacts (column ``contact``, null for nobody) that a query gives, unless there are too many."""
@@ -211,8 +223,14 @@ class Candidates:
             " ON CONFLICT (contact) DO UPDATE SET aspects = candidate.aspects | excluded.aspects"
             " WHERE candidate.aspects & excluded.aspects <> excluded.aspects"
         )
-        self.connection.execute(statement, {name: value for name, value in values.items() if f":{name}" in rows})
-        self.too_many = self.count() > self.limit
+        self._run(statement, {name: value for name, value in values.items() if f":{name}" in rows})
+
+    def _run(self, statement: TextClause, values: Mapping[str, object]) -> None:
+        """They are counted once there may be too many: who is come upon again counts as one more here."""
+        self._at_most += self.connection.execute(statement, values).rowcount
+        if self._at_most > self.limit:
+            self._at_most = self.count()
+            self.too_many = self._at_most > self.limit
 
     def _add_accounts(self, rows: str, aspects: Aspect, **values: object) -> None:
         """Note the accounts (column ``account``, null for none) that a query gives."""
@@ -229,10 +247,10 @@ class Candidates:
         """How many there are."""
         return self.connection.scalar(text(f"SELECT COUNT(*) FROM {TABLE}")) or 0
 
-    def groups(self, segments: Mapping[str, CompiledSegment]) -> Iterator[tuple[InTable, Sequence[str]]]:
+    def groups(self, segments: Mapping[str, CompiledSegment]) -> list[Group]:
         """Candidates with the segments that may have changed for them, which is all where it would not pay to tell.
 
-        Who changes no segment is left out. A group's table is gone when the next one is asked for.
+        Who changes no segment is left out.
         """
         sizes: dict[tuple[str, ...], int] = {}
         members: dict[tuple[str, ...], list[int]] = {}
@@ -246,25 +264,32 @@ class Candidates:
         alone = [names for names in largest if len(names) < len(segments)][:MOST_ALONE]
         others = [one for names, several in members.items() if names not in alone for one in several]
         groups = [(tuple(segments), others)] if others else []
-        for names, having in (*groups, *((names, members[names]) for names in alone)):
-            keyed = any(_asks_accounts(segments[name]) for name in names)
-            with self.part(_having(having), keyed=keyed) as contacts:
-                yield contacts, names
+        return [
+            Group(_having(having), names, bool(orders_of_accounts(segments[name] for name in names)))
+            for names, having in (*groups, *((names, members[names]) for names in alone))
+        ]
 
     @contextmanager
-    def part(self, condition: str, *, keyed: bool = False) -> Iterator[InTable]:
+    def part(
+        self,
+        condition: str,
+        *,
+        table: str = PART,
+        keyed: bool = False,
+        of_accounts: tuple[OrderFigure | OrderAge, ...] = (),
+    ) -> Iterator[InTable]:
         """Some of them, in a table of their own, measured: databases plan badly where they guess how many there are.
         SQLite takes them for a million, and reads all contacts first. ``keyed``: with the keys of their accounts, as
-        PostgreSQL takes what is joined by an expression for millions, too.
+        PostgreSQL takes what is joined by an expression for millions, too. ``of_accounts``: see ``InTable``.
         """
         key = ""
         if keyed:
             key = f", COALESCE(t.account, (SELECT {ACCOUNT_KEY} FROM contact c WHERE c.id = t.contact))"
-        self._make(PART, ", account BIGINT" if keyed else "")
-        self.connection.execute(text(f"INSERT INTO {PART} SELECT t.contact{key} FROM {TABLE} t WHERE {condition}"))
-        self._measure(PART)
-        yield InTable(PART, keyed)
-        self.connection.execute(text(f"DROP TABLE {PART}"))
+        self._make(table, ", account BIGINT" if keyed else "")
+        self.connection.execute(text(f"INSERT INTO {table} SELECT t.contact{key} FROM {TABLE} t WHERE {condition}"))
+        self._measure(table)
+        yield InTable(table, keyed, of_accounts)
+        self.connection.execute(text(f"DROP TABLE {table}"))
 
     def drop(self) -> None:
         """Remove the tables."""
@@ -291,6 +316,12 @@ def facts_of(segments: Iterable[CompiledSegment]) -> frozenset[str]:
     return frozenset(fact for fact, touched in _OF_CONTACT.items() if touched & aspects)
 
 
+def orders_of_accounts(segments: Iterable[CompiledSegment]) -> tuple[OrderFigure | OrderAge, ...]:
+    """What the segments ask about the orders of accounts, each question once."""
+    asked = (field.measure for segment in segments for field in segment.fields)
+    return tuple(dict.fromkeys(m for m in asked if isinstance(m, OrderFigure | OrderAge) and m.of_account))
+
+
 def _is_one(facts: Iterable[str]) -> str:
     listed = ", ".join(f"'{fact}'" for fact in facts)
     return f"fact IN ({listed})"
@@ -302,10 +333,6 @@ def _having(aspects: Iterable[int]) -> str:
 
 def _depends(segment: CompiledSegment, aspects: Aspect) -> bool:
     return bool(aspects & Aspect.ITSELF) or any(_aspect_of(field.measure) & aspects for field in segment.fields)
-
-
-def _asks_accounts(segment: CompiledSegment) -> bool:
-    return any(_aspect_of(field.measure) is Aspect.ACCOUNT_ORDERS for field in segment.fields)
 
 
 def _aspect_of(measure: Measure) -> Aspect:

@@ -165,32 +165,47 @@ class Difference:
                 text(f"UPDATE {TABLE} SET n{word} = (n{word} & ~CAST({mask} AS BIGINT)) | (o{word} & {mask})")
             )
 
-    def log(self, segment: int, bit: int, *, now: int) -> None:
-        """Note who enters and leaves a segment at ``now``.
+    def log(self, segments: Mapping[int, int], *, now: int) -> None:
+        """Note who enters and leaves these segments (id -> bit) at ``now``.
 
         What was noted for the same moment before and is now taken back never happened: that note goes away.
         """
-        word, position = bit // WORD, bit % WORD
+        for word in self.words:
+            bits = {segment: bit % WORD for segment, bit in segments.items() if bit // WORD == word}
+            if bits:
+                self._log_word(word, bits, now)
+
+    def _log_word(self, word: int, bits: Mapping[int, int], now: int) -> None:
+        listed = ", ".join(f"({segment}, {bit})" for segment, bit in bits.items())
+        head = f"WITH logged (segment, bit) AS (VALUES {listed})"
         # SQLite has no exclusive or
-        differs = f"((((o{word} | n{word}) & ~(o{word} & n{word})) >> {position}) & 1) = 1"
-        values = {"segment": segment, "now": now}
-        same_moment = "SELECT contact FROM membership_change WHERE segment = :segment AND at = :now"
-        taken_back = self.connection.scalars(
-            text(f"SELECT contact FROM {TABLE} WHERE {differs} AND contact IN ({same_moment})"), values
-        ).all()
-        entered = f"((n{word} >> {position}) & 1) = 1"
+        differs = f"((((o{word} | n{word}) & ~(o{word} & n{word})) >> s.bit) & 1) = 1"
+        noted = "membership_change m WHERE m.segment = s.segment AND m.at = :now"
+        again = self.connection.scalar(
+            text(f"{head} SELECT 1 FROM logged s WHERE EXISTS (SELECT 1 FROM {noted}) LIMIT 1"), {"now": now}
+        )
+        known = f"EXISTS (SELECT 1 FROM {noted} AND m.contact = d.contact)"
+        taken_back: list[dict[str, int]] = []
+        if again:
+            rows = self.connection.execute(
+                text(
+                    f"{head} SELECT s.segment, d.contact FROM {TABLE} d CROSS JOIN logged s WHERE {differs} AND {known}"
+                ),
+                {"now": now},
+            )
+            taken_back = [{"segment": segment, "contact": contact, "now": now} for segment, contact in rows]
         self.connection.execute(
             text(
-                "INSERT INTO membership_change (segment, contact, at, entered)"
-                f" SELECT :segment, contact, :now, {entered} FROM {TABLE}"
-                f" WHERE {differs} AND contact NOT IN ({same_moment})"
+                f"INSERT INTO membership_change (segment, contact, at, entered) {head}"
+                f" SELECT s.segment, d.contact, :now, ((n{word} >> s.bit) & 1) = 1"
+                f" FROM {TABLE} d CROSS JOIN logged s WHERE {differs}{f' AND NOT {known}' if again else ''}"
             ),
-            values,
+            {"now": now},
         )
         if taken_back:
             self.connection.execute(
                 text("DELETE FROM membership_change WHERE segment = :segment AND at = :now AND contact = :contact"),
-                [{**values, "contact": contact} for contact in taken_back],
+                taken_back,
             )
 
     def store(self) -> bool:

@@ -201,6 +201,7 @@ def _apply(
     held = {} if force else _held(settings, segments, compiled, counts, standing)
     difference.hold(standing.bits[name] for name in held)
 
+    logged: dict[int, int] = {}
     for name, one in compiled.segments.items():
         if name in held:
             _update(connection, name, held=held[name])
@@ -209,14 +210,15 @@ def _apply(
         else:
             row, moved = standing.known[name], counts[name]
             if moved != Counts():
-                difference.log(row.id, row.bit, now=epoch)
+                logged[row.id] = row.bit
             size = row.size + moved.entered - moved.left
             _update(connection, name, held=None, size=size, fingerprint=one.fingerprint, computed_at=epoch)
     for name, row in standing.gone.items():
-        difference.log(row.id, row.bit, now=epoch)
+        logged[row.id] = row.bit
         _update(connection, name, held=None, size=0, active=False, computed_at=epoch)
     for name in standing.kept:
         _update(connection, name, held=_why_kept(compiled, name))
+    difference.log(logged, now=epoch)
     difference.store()
     difference.drop()
     look.remember()

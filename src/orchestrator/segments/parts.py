@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def filled(connection: Connection, parts: Sequence[Part], parameters: Mapping[str, object]) -> Iterator[None]:
-    """The tables exist and are filled within the block."""
+def filled(
+    connection: Connection, parts: Sequence[Part], parameters: Mapping[str, object], *, everybody: bool = True
+) -> Iterator[None]:
+    """The tables exist and are filled within the block; with figures of ``everybody``, or of some contacts."""
     for part in parts:
         connection.execute(text(f"DROP TABLE IF EXISTS {part.table}"))
         head = f"CREATE TEMPORARY TABLE {part.table} AS"  # PostgreSQL takes several processes for this, one for INSERT
@@ -28,7 +30,7 @@ def filled(connection: Connection, parts: Sequence[Part], parameters: Mapping[st
             connection.execute(text(f"CREATE TEMPORARY TABLE {part.table} ({columns})"))
             head = f"INSERT INTO {part.table}"
         filling = text(f"{head} {part.rows}")
-        with by_covering_index(connection):
+        with by_covering_index(connection, everybody=everybody):
             connection.execute(filling, {name: parameters[name] for name in filling.compile().params})
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"ANALYZE {part.table} (k)"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,17 @@ from sqlalchemy import JSON, column, delete, insert, select, table
 import orchestrator
 from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.contacts.measures import Rfm
+from orchestrator.contacts.profile import profile_query
 from orchestrator.contacts.ranking import Ranker, Ranking, ranking_of
-from orchestrator.segments.candidates import ITSELF, ORDERED, Aspect, Candidates, facts_of
+from orchestrator.segments.candidates import (
+    ITSELF,
+    OF_ACCOUNTS,
+    ORDERED,
+    Aspect,
+    Candidates,
+    facts_of,
+    orders_of_accounts,
+)
 from orchestrator.segments.crossings import crossings
 from orchestrator.segments.difference import Difference
 from orchestrator.segments.duck import DIALECT, DIFFERING_FIGURES, NotByDuckDB, duck_over
@@ -31,13 +41,15 @@ from orchestrator.store.statements import by_lookup
 from orchestrator.store.touched import forget_touched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
 
+    from orchestrator.contacts.measures import OrderAge, OrderFigure
     from orchestrator.contacts.question import InTable
     from orchestrator.definitions.values import Settings
+    from orchestrator.segments.candidates import Group
     from orchestrator.segments.compile import CompiledSegments
     from orchestrator.segments.duck import Duck
     from orchestrator.segments.query import SegmentQuery
@@ -222,13 +234,33 @@ class Pass:
         """Each only for the segments that may have changed for it; its other memberships stay as stored."""
         dialect = self.connection.dialect.name
         self.difference.begin()
-        for contacts, concerned in self._candidates.groups(self.segments):
-            query = self._query(contacts, dialect, concerned)
-            others = [bit for name, bit in bits.items() if name not in query.conditions]
-            with filled(self.connection, query.parts, query.parameters):
-                self.difference.add(query, bits, [*keep.values(), *others])
+        groups = self._candidates.groups(self.segments)
+        with self._orders_of_accounts(groups) as known:
+            for group in groups:
+                with self._candidates.part(group.condition, keyed=group.asks_accounts, of_accounts=known) as contacts:
+                    query = self._query(contacts, dialect, group.segments)
+                    others = [bit for name, bit in bits.items() if name not in query.conditions]
+                    with filled(self.connection, query.parts, query.parameters):
+                        self.difference.add(query, bits, [*keep.values(), *others])
         with self._candidates.part(ITSELF) as contacts:
             self.difference.end(contacts, now=to_epoch(self.now))
+
+    @contextmanager
+    def _orders_of_accounts(self, groups: Sequence[Group]) -> Iterator[tuple[OrderFigure | OrderAge, ...]]:
+        """What is known within the block of the accounts of all groups: colleagues are in several, and the orders of
+        an account are read once.
+        """
+        asking = " OR ".join(group.condition for group in groups if group.asks_accounts)
+        if not asking:
+            yield ()
+            return
+        known = orders_of_accounts(self.segments.values())
+        with self._candidates.part(asking, table=OF_ACCOUNTS, keyed=True) as contacts:
+            query = profile_query(
+                known, self.settings, now=self.now, dialect=self.connection.dialect.name, contacts=contacts, apart=True
+            )
+            with filled(self.connection, query.parts, query.parameters, everybody=False):
+                yield known
 
     def _query(self, contacts: InTable | None, dialect: str, concerned: Iterable[str] | None = None) -> SegmentQuery:
         names = self.segments if concerned is None else concerned
