@@ -57,19 +57,7 @@ def owed(database: Database, settings: Settings = SETTINGS) -> list[Owed]:
 
 
 def confirm(database: Database, rows: list[Owed]) -> None:
-    store.record_members(
-        database,
-        [
-            {
-                "email_key": row.email_key,
-                "contact": row.contact,
-                "payload": row.payload,
-                "made_from": row.made_from,
-                "changed_at": None,
-            }
-            for row in rows
-        ],
-    )
+    store.record_members(database, [(row.email_key, row.contact, row.payload, row.made_from, None) for row in rows])
 
 
 def refuse(database: Database, row: Owed) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +28,7 @@ from orchestrator.store import audience as store, tags
 from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -41,8 +42,8 @@ SNAPSHOT = 50_000
 """rows after which the database is asked anew: while one answer is read, SQLite keeps all that is written meanwhile"""
 _LANGUAGE, _ANSWERS = 4, 9
 """places in a row: the contact's language, and the first of the answers"""
-_SOME = 0xFF
-"""bits of a mask of which each combination is remembered"""
+COMBINATIONS = 10_000
+"""of tags that are remembered: many members share one"""
 JSON_LIST = {"sqlite": "json_array({})", "postgresql": "CAST(json_build_array({}) AS TEXT)"}
 
 
@@ -62,7 +63,9 @@ class Owed(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
-def owed_members(database: Database, settings: Settings, synced: Mapping[str, int], *, now: datetime) -> Iterator[Owed]:
+def owed_members(
+    database: Database, settings: Settings, synced: Mapping[str, int], *, now: datetime
+) -> Generator[Owed, None, None]:
     """Contacts with consent who have not left and are owed a write, in the order of ids.
 
     ``synced``: segment -> bit of those carried as tags; who is written for the first time is owed its tags as well.
@@ -79,7 +82,7 @@ def owed_members(database: Database, settings: Settings, synced: Mapping[str, in
                 contents = question.contents(row)
                 payload = contents.payload()
                 if payload in (known, refused):
-                    unchanged.append({"email_key": email_key, "made_from": made_from})
+                    unchanged.append({"email_key": email_key, "payload": payload, "made_from": made_from})
                     if len(unchanged) == BATCH:
                         store.record_unchanged(database, unchanged)
                         unchanged = []
@@ -98,7 +101,7 @@ class _Tags:
 
     def __init__(self, synced: Mapping[str, int]) -> None:
         self._names = {bit: name for name, bit in synced.items()}
-        self._known: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._of_mask = lru_cache(COMBINATIONS)(self._find_names)
         words = sorted({bit // WORD_BITS for bit in self._names})
         self._words = [(word, tags.mask_of(word, self._names)) for word in words]
 
@@ -121,18 +124,12 @@ class _Tags:
         """Out of a row that ends with ``columns``."""
         found: tuple[str, ...] = ()
         for (word, _), mask in zip(self._words, row[len(row) - len(self._words) :], strict=True):
-            first = word * WORD_BITS
-            while mask:
-                found += self._of_some(first, mask & _SOME)
-                first, mask = first + _SOME.bit_length(), mask >> _SOME.bit_length()
+            if mask:
+                found += self._of_mask(word, mask)
         return found
 
-    def _of_some(self, first: int, mask: int) -> tuple[str, ...]:
-        """The names of the bits from ``first`` on. All bits have too many combinations for each to be remembered."""
-        known = self._known.get((first, mask))
-        if known is None:
-            known = self._known[first, mask] = tuple(self._names[first + bit] for bit in tags.bits_of(mask))
-        return known
+    def _find_names(self, word: int, mask: int) -> tuple[str, ...]:
+        return tuple(self._names[word * WORD_BITS + bit] for bit in tags.bits_of(mask))
 
 
 class _Question:

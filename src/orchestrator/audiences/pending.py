@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from orchestrator.audiences.tags import Change, TagSync
 
 
+LAST = 2**63 - 1
+"""no contact comes after it"""
+
+
 @dataclass(slots=True)
 class Pending:
     """Calls about members that are not answered, and what must not be done to these members' tags meanwhile."""
@@ -26,6 +30,8 @@ class Pending:
     """contacts that are written for the first time: their tags travel along"""
     any_first: bool = False
     """there were some"""
+    looked_until: int = 0
+    """the last contact before all of those whose calls were not answered when tags were looked at"""
     retagged: set[int] = field(default_factory=set)
     """contacts whose tags are changed beside these calls"""
 
@@ -39,6 +45,7 @@ class Pending:
 
     def beside(self, tags: TagSync) -> Iterator[Change]:
         """What may be asked of tags now, noted as long as it matters. Tags that nobody had may be on their way."""
+        self.looked_until = min(self.first) - 1 if self.first else LAST
         for change in tags.changes(self.first, making=not self.any_first):
             if self.calls:
                 self.retagged.update(change.contacts)

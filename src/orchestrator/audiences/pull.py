@@ -28,10 +28,10 @@ FIRST = 1_000
 """members that come with one call"""
 
 
-def pull(database: Database, gateway: EmailGateway, beside: Callable[[], None] | None = None) -> int:
-    """Bring our copy of the members' statuses up to date. Returns how many members the provider reported.
+def pull(database: Database, gateway: EmailGateway, beside: Sequence[Callable[[], None]] = ()) -> bool:
+    """Bring our copy of the members' statuses up to date. False: nothing of it was news.
 
-    ``beside``: another question, which is asked while the first answers are waited for.
+    ``beside``: what else is done, each in a thread of its own, while the first answers are waited for.
     """
     with database.read() as connection:
         marks = store.pull_marks(connection)
@@ -49,34 +49,35 @@ def pull(database: Database, gateway: EmailGateway, beside: Callable[[], None] |
                 asked.result()
         return listings
 
-    listings = begun(*AT_EASE, *STRICT, others=[beside] if beside else [])
+    listings = begun(*AT_EASE, *STRICT, others=beside)
     at_ease, strict = listings[: len(AT_EASE)], listings[len(AT_EASE) :]
+    news = 0
     if any(listing.goes_on for listing in at_ease):
         for listing in listings:  # who is something else now is not counted among the subscribed
             if listing.known is None:
-                store.record_pulled(database, listing.status, listing.first, None)
-    seen = sum(_record(database, listing) for listing in at_ease)
+                news += store.record_pulled(database, listing.status, listing.first, None)
+    news += sum(_record(database, listing) for listing in at_ease)
     if any(listing.took_long for listing in at_ease):
         # who leaves meanwhile is found now
         strict = begun(*STRICT)
-    seen += sum(_record(database, listing) for listing in strict)
-    store.link_members(database)
-    return seen
+    news += sum(_record(database, listing) for listing in strict)
+    linked = store.link_members(database)
+    return bool(news or linked)
 
 
 def _record(database: Database, listing: _Listing) -> int:
-    newest, seen = listing.mark, 0
+    """Of how many members it is news."""
+    newest, news = listing.mark, 0
     for page in listing.pages():
-        seen += len(page)
         changes = [to_epoch(member.last_changed) for member in page if member.last_changed]
         newest = max([*changes, *([] if newest is None else [newest])], default=None)
-        store.record_pulled(database, listing.status, page, None)
+        news += store.record_pulled(database, listing.status, page, None)
     if listing.known and listing.known.newest is not None:
         newest = max(listing.known.newest, newest or 0)
     if newest != listing.mark:
         # only a listing that was read to its end moves the mark
         store.record_pulled(database, listing.status, (), newest)
-    return seen
+    return news
 
 
 class _Known:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
+from orchestrator.audiences.ahead import Ahead
 from orchestrator.audiences.at_once import at_once
-from orchestrator.audiences.owed import Owed, owed_members
+from orchestrator.audiences.owed import COMBINATIONS, Owed, owed_members
 from orchestrator.audiences.pending import Pending
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
@@ -28,7 +29,7 @@ from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from orchestrator.audiences.tags import TagReport
@@ -44,6 +45,8 @@ MOVABLE = {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED}
 """a member of another status stays at its old address"""
 UNDECIDED = {MemberStatus.PENDING, MemberStatus.TRANSACTIONAL, MemberStatus.UNKNOWN}
 """no consent yet, and none against it: a new address must not become a way around that"""
+
+NO_TAGS: frozenset[str] = frozenset()
 
 NEITHER = "Mailchimp neither added nor refused it"
 
@@ -102,6 +105,7 @@ class Sync:
         """segment name -> bit of those carried as tags"""
         self._flags = {name.lower(): (bit // WORD_BITS, 1 << bit % WORD_BITS) for name, bit in self._synced.items()}
         """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
+        self._masks_of = lru_cache(COMBINATIONS)(self._find_masks)
         self._refused: RejectedByProvider | None = None
         self._kept = [bits[name][1] for name in kept if name in bits]
         self._pending = Pending()
@@ -114,10 +118,11 @@ class Sync:
         for _ in range(PASSES):
             self._report.unknown = 0
             tags = self._tag_sync()
-            self._pull(tags)
-            self._move()
-            self._unsubscribe()
-            self._write(tags)
+            owed = Ahead(self._batches, 2 * self._settings.mailchimp.connections)
+            if any([self._pull(tags, owed), self._move(), self._unsubscribe()]):  # each of them, one after the other
+                owed.forget()
+                tags.forget()
+            self._write(owed, tags)
             if not self._report.unknown:
                 break
         self._report.api_calls = self._gateway.calls - before
@@ -125,15 +130,20 @@ class Sync:
             raise self._refused
         return self._report
 
-    def _pull(self, tags: TagSync) -> None:
+    def _pull(self, tags: TagSync, owed: Ahead[list[Owed]]) -> bool:
+        """Whether there were news. Mostly there are none, and what is owed without them is looked at meanwhile."""
         looked_for = tags.looked_for
-        pull(self._database, self._gateway, tags.list_there if looked_for else None)
+        asking = [tags.list_there] if looked_for else []
+        news = pull(self._database, self._gateway, [*asking, owed.begin, tags.look_ahead])
         tags.found(looked_for)
+        return news
 
     # -- address changes and opt-outs of the ERP
 
-    def _move(self) -> None:
-        """Each move frees an address, perhaps that which another one waits for: those to free addresses go first."""
+    def _move(self) -> bool:
+        """Each move frees an address, perhaps that which another one waits for: those to free addresses go first.
+        Whether there were any.
+        """
         tried: set[int] = set()
         while True:
             # a member without consent yet is moved when it has it; until then the new address is not subscribed
@@ -149,7 +159,9 @@ class Sync:
                 tried.add(move.contact)
                 self._check()
                 self._try_move(move)
-        store.link_members(self._database)
+        if tried:
+            store.link_members(self._database)
+        return bool(tried)
 
     def _try_move(self, move: Move) -> None:
         try:
@@ -191,7 +203,8 @@ class Sync:
         if not move.is_taken_over:
             self._unsubscribe_these([(move.key, move.old_email_key)])
 
-    def _unsubscribe(self) -> None:
+    def _unsubscribe(self) -> bool:
+        """Whether there was anybody to be unsubscribed."""
         owed = [(key, email) for _, key, email in store.opted_out_members(self._database)]
         for start in range(0, len(owed), BATCH):
             self._check()
@@ -199,6 +212,7 @@ class Sync:
                 self._unsubscribe_these(owed[start : start + BATCH])
             except OutcomeUnknown:
                 self._report.unknown += 1
+        return bool(owed)
 
     def _unsubscribe_these(self, owed: list[tuple[str, str]]) -> None:
         """(contact key, address) of subscribed members whom the ERP reports as opted out."""
@@ -212,18 +226,20 @@ class Sync:
 
     # -- members
 
-    def _write(self, tags: TagSync) -> None:
+    def _batches(self) -> Generator[list[Owed], None, None]:
+        return _batches(owed_members(self._database, self._settings, self._synced, now=self._now))
+
+    def _write(self, owed: Ahead[list[Owed]], tags: TagSync) -> None:
         """One look at who differs; additions, updates and tags are different calls."""
         self._pending = Pending()
-        owed = owed_members(self._database, self._settings, self._synced, now=self._now)
-        work: Iterator[list[Owed] | Change] = chain(self._pending.sent(_batches(owed)), self._pending.beside(tags))
+        work: Iterator[list[Owed] | Change] = chain(self._pending.sent(owed), self._pending.beside(tags))
         for piece, answer in at_once(self._settings.mailchimp.connections, work, partial(self._ask, tags)):
             if isinstance(piece, Change):
                 tags.settle(piece, cast("SegmentAnswer | None", answer))
             else:
                 self._settle_batch(piece, cast("MembersAnswer | None", answer))
         if self._pending.any_first:
-            tags.run()
+            tags.run(self._pending.looked_until)
         self._take_over(tags.report)
 
     def _ask(self, tags: TagSync, piece: list[Owed] | Change) -> MembersAnswer | SegmentAnswer:
@@ -243,7 +259,7 @@ class Sync:
 
     def _settle_members(self, rows: list[Owed], answer: MembersAnswer) -> None:
         by_address = {row.email_key: row for row in rows}
-        done = [by_address[address] for address in answer.done if address in by_address]
+        done = [row for row in by_address.values() if row.email_key in answer.done]
         if rows[0].is_new:
             self._report.added += len(done)
         else:
@@ -251,13 +267,7 @@ class Sync:
         store.record_members(
             self._database,
             [
-                {
-                    "email_key": one.email_key,
-                    "contact": one.contact,
-                    "payload": one.payload,
-                    "made_from": one.made_from,
-                    "changed_at": answer.changed.get(one.email_key),
-                }
+                (one.email_key, one.contact, one.payload, one.made_from, answer.changed.get(one.email_key))
                 for one in done
             ],
             self._shown_tags(done, answer),
@@ -268,27 +278,32 @@ class Sync:
         for address in answer.unanswered:
             self._settle_unanswered(by_address[address])
 
-    def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[dict[str, int]]:
+    def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[tuple[int, int, int]]:
         """Tags count only where the answer shows them: those sent along, and those that a member had before.
 
         A member who had one and is not in the segment loses it by the difference that follows. Where tags were
         changed meanwhile, the answer may be older than that.
         """
-        rows = []
+        shown = []
+        travelled: dict[tuple[tuple[str, ...], frozenset[str]], int] = defaultdict(int)
         for row in done:
-            if row.contact in self._pending.retagged:
-                continue
-            there = answer.tags.get(row.email_key, frozenset())
-            masks: dict[int, int] = {}
-            for tag in there:
-                if tag in self._flags:
-                    word, flag = self._flags[tag]
-                    masks[word] = masks.get(word, 0) | flag
-            rows += [{"contact": row.contact, "word": word, "mask": mask} for word, mask in masks.items()]
-            for name in row.tags:
+            if row.contact not in self._pending.retagged:
+                there = answer.tags.get(row.email_key, NO_TAGS)
+                shown += [(row.contact, word, mask) for word, mask in self._masks_of(there)]
+                travelled[row.tags, there] += 1
+        for (names, there), members in travelled.items():
+            for name in names:
                 if name.lower() in there:
-                    self._report.tagged[name] += 1
-        return rows
+                    self._report.tagged[name] += members
+        return shown
+
+    def _find_masks(self, tags: frozenset[str]) -> tuple[tuple[int, int], ...]:
+        """Word and mask of the segments that these tags carry."""
+        masks: dict[int, int] = {}
+        for tag in tags & self._flags.keys():
+            word, flag = self._flags[tag]
+            masks[word] = masks.get(word, 0) | flag
+        return tuple(masks.items())
 
     def _settle_refusal(self, row: Owed, refused: MemberRefusal) -> None:
         if refused.refusal == Refusal.EXISTS:
@@ -357,7 +372,7 @@ class Sync:
         self._refused = found.refused
 
 
-def _batches(rows: Iterable[Owed]) -> Iterator[list[Owed]]:
+def _batches(rows: Iterable[Owed]) -> Generator[list[Owed], None, None]:
     """Additions and updates apart."""
     gathered: dict[bool, list[Owed]] = {True: [], False: []}
     for row in rows:

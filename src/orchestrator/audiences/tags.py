@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from orchestrator.audiences.ahead import Ahead
 from orchestrator.audiences.at_once import at_once
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, SegmentAnswer
@@ -18,10 +20,11 @@ from orchestrator.store import audience, tags as store
 from orchestrator.store.tags import WORD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Generator, Iterable, Iterator
 
     from orchestrator.gateway import EmailGateway
     from orchestrator.store.database import Database
+    from orchestrator.store.tags import TagDifference
 
 GONE = SegmentAnswer(frozenset(), frozenset(), {})
 """somebody deleted the tag at the provider"""
@@ -88,6 +91,10 @@ class TagSync:
             self._remote = store.remote_tags(connection)
         self._there: dict[str, int] | None = None
         """tags at the provider by name, once they were listed"""
+        self._passed_over = False
+        """there were differences of tags whose ids are not known"""
+        words = {bit // WORD_BITS for bit in self._names}
+        self._ahead = {word: Ahead(partial(self._pages, word), 1) for word in sorted(words)}
 
     @property
     def looked_for(self) -> list[str]:
@@ -111,19 +118,37 @@ class TagSync:
             if self._there and name.lower() in self._there:
                 self._note(segment, self._there[name.lower()])
 
-    def run(self) -> None:
-        """Write every difference. Tags may have come to be since they were listed."""
+    def look_ahead(self) -> None:
+        """Read the first differences, for ``changes``; in any thread, as long as nothing else is asked of this."""
+        for ahead in self._ahead.values():
+            ahead.begin()
+
+    def forget(self) -> None:
+        """What was read ahead is not true any more."""
+        for ahead in self._ahead.values():
+            ahead.forget()
+
+    def run(self, after: int = 0) -> None:
+        """Write the differences that are left, of the contacts behind ``after``, or of all where tags were passed over
+        because their ids were not known. Tags may have come to be since they were listed.
+        """
         self._there = None
-        for change, answer in at_once(self._connections, self.changes(), self.ask):
+        changes = self._changes(lambda word: self._pages(word, 0 if self._passed_over else after), making=True)
+        for change, answer in at_once(self._connections, changes, self.ask):
             self.settle(change, answer)
 
     def changes(self, left_out: Container[int] = (), *, making: bool = True) -> Iterator[Change]:
         """What is to be asked for; nothing of contacts that are ``left_out`` when they are come upon. ``making``: tags
         whose ids are not known are looked for and made; else nothing is asked of them.
         """
-        for word in sorted({bit // WORD_BITS for bit in self._names}):
+        return self._changes(self._ahead.__getitem__, left_out, making=making)
+
+    def _changes(
+        self, pages: Callable[[int], Iterable[list[TagDifference]]], left_out: Container[int] = (), *, making: bool
+    ) -> Iterator[Change]:
+        for word in self._ahead:
             owed: dict[int, Change] = {}
-            for contact, address, bit, missing in self._differences(word, left_out):
+            for contact, address, bit, missing in _differences(word, pages(word), left_out):
                 change = owed.get(bit)
                 if change is None:
                     change = owed[bit] = Change(*self._names[bit], bit)
@@ -132,15 +157,9 @@ class TagSync:
                     yield change
             yield from (change for change in owed.values() if self._ensure(change, making=making))
 
-    def _differences(self, word: int, left_out: Container[int]) -> Iterator[tuple[int, str, int, bool]]:
-        """(contact, address, bit, missing or surplus)."""
-        synced = store.mask_of(word, self._synced.values())
-        for page in store.tag_differences(self._database, word, synced, store.mask_of(word, self._kept)):
-            for row in page:
-                if row.contact in left_out:
-                    continue
-                for bit in store.bits_of(row.missing | row.surplus):
-                    yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)
+    def _pages(self, word: int, after: int = 0) -> Generator[list[TagDifference], None, None]:
+        synced, kept = store.mask_of(word, self._synced.values()), store.mask_of(word, self._kept)
+        return store.tag_differences(self._database, word, synced, kept, after)
 
     def ask(self, change: Change) -> SegmentAnswer:
         """Make one change; in any thread."""
@@ -186,6 +205,7 @@ class TagSync:
         if change.segment in self._remote:
             return True
         if not making:
+            self._passed_over = True
             return False
         if self._there is None:
             self.list_there()
@@ -223,3 +243,15 @@ class TagSync:
 
     def _record(self, bit: int, added: list[int], removed: list[int]) -> None:
         store.record_tags(self._database, bit // WORD_BITS, bit % WORD_BITS, added=added, removed=removed)
+
+
+def _differences(
+    word: int, pages: Iterable[list[TagDifference]], left_out: Container[int]
+) -> Iterator[tuple[int, str, int, bool]]:
+    """(contact, address, bit, missing or surplus)."""
+    for page in pages:
+        for row in page:
+            if row.contact in left_out:
+                continue
+            for bit in store.bits_of(row.missing | row.surplus):
+                yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import to_epoch
@@ -133,10 +134,7 @@ def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAns
     rows = [*answer["new_members"], *answer["updated_members"]]
     refused = {refusal.email.lower(): refusal for refusal in map(_refusal, answer["errors"])}
     done = {row["email_address"].lower() for row in rows} & addresses - refused.keys()
-    tags = {
-        row["email_address"].lower(): frozenset(str(tag["name"]).lower() for tag in row.get("tags") or ())
-        for row in rows
-    }
+    tags = {row["email_address"].lower(): _in_lower_case(_names(row.get("tags"))) for row in rows}
     return MembersAnswer(
         frozenset(done),
         tuple(refusal for email, refusal in refused.items() if email in addresses),
@@ -144,6 +142,16 @@ def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAns
         {email: tags[email] for email in done},
         _changes(rows),
     )
+
+
+def _names(tags: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    return tuple([tag["name"] for tag in tags]) if tags else ()
+
+
+@lru_cache(10_000)
+def _in_lower_case(names: tuple[str, ...]) -> frozenset[str]:
+    """Many members have the same tags."""
+    return frozenset(str(name).lower() for name in names)
 
 
 def _changes(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from sqlmodel import col
 from orchestrator.clock import to_epoch
 from orchestrator.store import forgotten, opt_outs
 from orchestrator.store.forgotten import Mark
-from orchestrator.store.statements import execute_many
+from orchestrator.store.statements import execute_listed, execute_many
 from orchestrator.store.tables import AudienceMember, PullMark
 from orchestrator.store.tags import add_tags
 from orchestrator.vocabulary import MemberStatus, OptOutReason, Refusal
@@ -41,11 +41,12 @@ def pull_marks(connection: Connection) -> dict[str, int]:
     return {mark.status: mark.until for mark in connection.execute(select(PullMark.__table__))}  # type: ignore[attr-defined]
 
 
-def record_pulled(database: Database, status: MemberStatus, members: Sequence[Member], until: int | None) -> None:
-    """Store what the provider says of its members; the newest word wins, theirs.
+def record_pulled(database: Database, status: MemberStatus, members: Sequence[Member], until: int | None) -> int:
+    """Store what the provider says of its members; the newest word wins, theirs. Of how many it is news.
 
     Nothing is stored of who asked to be forgotten, as long as they are still in the audience.
     """
+    news = 0
     with database.write() as connection:
         erased = forgotten.known(connection, Mark.ADDRESS, {member.email.lower() for member in members})
         rows = [
@@ -61,6 +62,7 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
         ]
         opt_outs.note_news(connection, status, rows)
         if rows:
+            news = len(rows) - _known_as(connection, status, [str(row["email_key"]) for row in rows])
             connection.execute(
                 text(
                     "INSERT INTO audience_member (email_key, status, status_at, opted_in_at, detail) "
@@ -88,6 +90,22 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 ),
                 {"status": status.value, "until": until},
             )
+    return news
+
+
+def _known_as(connection: Connection, status: MemberStatus, addresses: Sequence[str]) -> int:
+    """How many of the addresses are known as members of that status, none of whose values were refused."""
+    return (
+        execute_listed(
+            connection,
+            "SELECT COUNT(*) FROM {rows} r JOIN audience_member m"
+            " ON m.email_key = r.email_key AND m.status = :status AND m.refusal IS NULL",
+            {"email_key": "TEXT"},
+            [(address,) for address in addresses],
+            status=status.value,
+        ).scalar()
+        or 0
+    )
 
 
 def quiet_moment(connection: Connection, mark: int) -> int | None:
@@ -110,34 +128,36 @@ def subscribed_since(connection: Connection, moment: int | None) -> tuple[int, i
     return row[0], row[1]
 
 
-def link_members(database: Database) -> None:
+def link_members(database: Database) -> bool:
     """Members whose address is a contact's belong to it, unless the contact has a member elsewhere (a move).
 
-    Who left before we knew the contact left as that person.
+    Who left before we knew the contact left as that person. Whether anything was written.
     """
     unlinked = (
         "m.contact IS NULL AND NOT EXISTS (SELECT 1 FROM audience_member o WHERE o.contact = c.id) "
         "AND m.email_key = c.email_key"
     )
+    written = 0
     with database.write() as connection:
         for status, reason in opt_outs.LEFT.items():
-            connection.execute(
+            written += connection.execute(
                 text(
                     "INSERT INTO opt_out (contact, at, reason) SELECT c.id, coalesce(m.status_at, 0), :reason "
                     f"FROM audience_member m JOIN contact c ON {unlinked} WHERE m.status = :status "
                     "ON CONFLICT (contact) DO NOTHING"
                 ),
                 {"status": status.value, "reason": reason.value},
-            )
-        connection.execute(
+            ).rowcount
+        written += connection.execute(
             text(
                 "UPDATE audience_member SET contact = (SELECT c.id FROM contact c "
                 "WHERE c.email_key = audience_member.email_key) WHERE contact IS NULL AND EXISTS ("
                 "SELECT 1 FROM contact c WHERE c.email_key = audience_member.email_key AND NOT EXISTS ("
                 "SELECT 1 FROM audience_member o WHERE o.contact = c.id))"
             )
-        )
-        opt_outs.lift(connection)
+        ).rowcount
+        written += opt_outs.lift(connection)
+    return written > 0
 
 
 # -- what is owed
@@ -170,20 +190,22 @@ def contacts_of(database: Database, addresses: Sequence[str]) -> list[int]:
 
 
 def record_members(
-    database: Database, rows: Sequence[Mapping[str, object]], tags: Sequence[Mapping[str, int]] = ()
+    database: Database,
+    rows: Sequence[tuple[str, int, str, str, int | None]],
+    tags: Sequence[tuple[int, int, int]] = (),
 ) -> None:
-    """Members that are subscribed with this payload now: ``email_key``, ``contact``, ``payload``, ``made_from``,
-    ``changed_at`` (by the provider's clock, or None); and the tags that they carry for certain: ``contact``, ``word``,
-    ``mask``.
+    """Members that are subscribed with this payload now, each once: address in lower case, contact, payload, what it
+    was made from, and when it changed (by the provider's clock, or None); and the tags that they carry for certain, as
+    ``add_tags`` takes them.
     """
     if not rows:
         return
     with database.write() as connection:
-        execute_many(
+        execute_listed(
             connection,
             (
                 "INSERT INTO audience_member (email_key, contact, status, payload, made_from, changed_at, detail) "
-                "VALUES (:email_key, :contact, 'subscribed', :payload, :made_from, :changed_at, '') "
+                "SELECT email_key, contact, 'subscribed', payload, made_from, changed_at, '' FROM {rows} r WHERE true "
                 "ON CONFLICT (email_key) DO UPDATE SET contact = excluded.contact, payload = excluded.payload, "
                 "made_from = excluded.made_from, changed_at = coalesce(excluded.changed_at, "
                 "audience_member.changed_at), "
@@ -192,6 +214,7 @@ def record_members(
                 "ELSE audience_member.status END, "
                 "refusal = NULL, refused_payload = NULL, detail = ''"
             ),
+            {"email_key": "TEXT", "contact": "BIGINT", "payload": "TEXT", "made_from": "TEXT", "changed_at": "BIGINT"},
             rows,
         )
         add_tags(connection, tags)
@@ -214,12 +237,16 @@ def _note_changes(connection: Connection, rows: Sequence[Mapping[str, object]]) 
 
 
 def record_unchanged(database: Database, rows: Sequence[Mapping[str, object]]) -> None:
-    """Members whose facts are others now, and make the payload that was answered already: ``email_key``,
-    ``made_from``.
+    """Members whose facts are others now, and make the payload that was answered already: ``email_key``, ``payload``,
+    ``made_from``. Whoever was answered anew since that was read is left alone.
     """
     with database.write() as connection:
         connection.execute(
-            text("UPDATE audience_member SET made_from = :made_from WHERE email_key = :email_key"), list(rows)
+            text(
+                "UPDATE audience_member SET made_from = :made_from"
+                " WHERE email_key = :email_key AND (payload = :payload OR refused_payload = :payload)"
+            ),
+            list(rows),
         )
 
 

@@ -55,15 +55,15 @@ def note_news(connection: Connection, status: MemberStatus, rows: Sequence[Mappi
     )
 
 
-def lift(connection: Connection) -> None:
-    """Whoever subscribed since the latest no, at the address that the contact has now, is back.
+def lift(connection: Connection) -> int:
+    """Whoever subscribed since the latest no, at the address that the contact has now, is back; so many are.
 
     Within one second, too: the provider keeps one status, and it says subscribed after it said no.
     """
-    connection.execute(
+    return connection.execute(
         text(
             "DELETE FROM opt_out WHERE EXISTS (SELECT 1 FROM contact c JOIN audience_member m "
             "ON m.email_key = c.email_key AND m.status = 'subscribed' "
             "WHERE c.id = opt_out.contact AND m.opted_in_at >= opt_out.at)"
         )
-    )
+    ).rowcount

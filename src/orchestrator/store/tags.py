@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 from sqlmodel import col
 
-from orchestrator.store.statements import execute_many
+from orchestrator.store.statements import execute_listed
 from orchestrator.store.tables import AudienceTag, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -47,13 +47,15 @@ class TagDifference:
     surplus: int
 
 
-def tag_differences(database: Database, word: int, synced: int, left_alone: int) -> Iterator[list[TagDifference]]:
+def tag_differences(
+    database: Database, word: int, synced: int, left_alone: int, after: int = 0
+) -> Generator[list[TagDifference], None, None]:
     """Subscribed members whose tags differ from what they should be, in pages by contact: their memberships, or none
     where the ERP holds no consent any more or the person left under another address.
 
-    ``synced``: bits that are carried as tags; ``left_alone``: bits of which nothing is changed.
+    ``synced``: bits that are carried as tags; ``left_alone``: bits of which nothing is changed; ``after``: the contact
+    behind whom to begin.
     """
-    after = 0
     considered = ((1 << WORD_BITS) - 1) & ~left_alone
     query = text(
         "SELECT c.id, c.email, coalesce(w.mask, 0) & :synced AS want, coalesce(t.mask, 0) & :considered AS have "
@@ -110,7 +112,7 @@ def is_carried(database: Database, bit: int) -> bool:
 def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int], removed: Iterable[int]) -> None:
     """Contacts whose tag the provider confirmed as added or removed."""
     flag = 1 << bit
-    plus = [{"contact": contact, "word": word, "mask": flag} for contact in added]
+    plus = [(contact, word, flag) for contact in dict.fromkeys(added)]
     minus = [{"contact": contact, "word": word, "mask": flag} for contact in removed]
     with database.write() as connection:
         add_tags(connection, plus)
@@ -123,14 +125,17 @@ def record_tags(database: Database, word: int, bit: int, *, added: Iterable[int]
             )
 
 
-def add_tags(connection: Connection, rows: Sequence[Mapping[str, int]]) -> None:
-    """Tags that contacts carry for certain: ``contact``, ``word``, ``mask``."""
-    execute_many(
+def add_tags(connection: Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Tags that contacts carry for certain: contact, word, mask; one row a contact and word."""
+    if not rows:
+        return
+    execute_listed(
         connection,
         (
-            "INSERT INTO tag_mask (contact, word, mask) VALUES (:contact, :word, :mask) "
+            "INSERT INTO tag_mask (contact, word, mask) SELECT contact, word, mask FROM {rows} r WHERE true "
             "ON CONFLICT (contact, word) DO UPDATE SET mask = tag_mask.mask | excluded.mask"
         ),
+        {"contact": "BIGINT", "word": "INTEGER", "mask": "BIGINT"},
         rows,
     )
 
