@@ -126,6 +126,16 @@ def test_a_refused_member_is_tried_again_when_it_changes_or_the_provider_has_new
     assert [row.contact for row in owed(database)] == [1]
 
 
+def test_what_was_found_unchanged_before_the_news_of_a_member_is_not_recorded_after_them(database: Database) -> None:
+    first = owed(database)
+    confirm(database, first[1:])
+    refuse(database, first[0])
+    store.record_pulled(database, MemberStatus.SUBSCRIBED, [Member("c1@x.example", MemberStatus.SUBSCRIBED, NOW)], 0)
+    found = {"email_key": first[0].email_key, "payload": first[0].payload, "made_from": first[0].made_from}
+    store.record_unchanged(database, [found])
+    assert [row.contact for row in owed(database)] == [1]
+
+
 def test_news_of_what_we_wrote_ourselves_make_nobody_looked_at_again(database: Database) -> None:
     first = owed(database)
     confirm(database, first)

@@ -90,17 +90,51 @@ def test_changes_are_asked_for_from_a_moment_before_which_we_know_of_none(
 def test_what_is_known_moves_the_mark_without_being_read(database: Database) -> None:
     moments = range(1_000, 1_000 + FIRST + 5)
     changed(database, moments)
+    listed = 0
 
     class Knows(Audience):
         """Lists the oldest first, and is told that the others are known."""
 
         def members(self, status: MemberStatus, _since: datetime | None = None, **asked: Any) -> Iterator[Member]:
+            nonlocal listed
             if status is MemberStatus.SUBSCRIBED:
                 for number, moment in enumerate(moments):
                     if number == FIRST and asked["enough"](len(moments)):
                         return
+                    listed += 1
                     yield Member(f"c{number}@x.example", status, from_epoch(moment))
 
-    assert pull(database, cast("EmailGateway", Knows(0))) == FIRST
+    assert not pull(database, cast("EmailGateway", Knows(0)))
+    assert listed == FIRST
     with database.read() as connection:
         assert store.pull_marks(connection) == {"subscribed": moments[-1]}
+
+
+@pytest.mark.parametrize(
+    ("before", "refusal", "news"),
+    [("subscribed", None, False), ("subscribed", "other", True), ("unsubscribed", None, True), ("", None, True)],
+    ids=["known", "its values were refused", "it left and is back", "a stranger"],
+)
+def test_it_is_news_where_a_member_is_not_what_we_know(
+    database: Database, before: str, refusal: str | None, *, news: bool
+) -> None:
+    if before:
+        with database.write() as connection:
+            connection.execute(
+                text("INSERT INTO audience_member (email_key, status, refusal, detail) VALUES (:e, :s, :r, '')"),
+                {"e": "ada@x.example", "s": before, "r": refusal},
+            )
+    assert pull(database, cast("EmailGateway", Audience(1))) is news
+
+
+def test_it_is_news_where_a_member_turns_out_to_be_a_contact(database: Database) -> None:
+    assert pull(database, cast("EmailGateway", Audience(1)))
+    assert not pull(database, cast("EmailGateway", Audience(1)))
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO contact (key, email, email_key, consent, extra)"
+                " VALUES ('1', 'Ada@x.example', 'ada@x.example', 'unknown', '{}')"
+            )
+        )
+    assert pull(database, cast("EmailGateway", Audience(1)))

@@ -145,6 +145,17 @@ def test_a_tag_that_goes_with_a_new_member_is_not_made_for_an_old_one(
     assert shop.sandbox.tagged("fresh") == {"c0@shop.example", "c9@shop.example"}
 
 
+def test_a_new_member_keeps_no_tag_of_ours_that_it_had_before(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    shop.sandbox.add_member("c9@shop.example", tags=["metal", "by hand"])
+    shop.contact("c9", account_id=None)
+    shop.load(LATER)
+    shop.ok("sync", now=LATER)
+    assert shop.sandbox.tagged("by hand") == {"c9@shop.example"}
+    assert "c9@shop.example" not in shop.sandbox.tagged("metal")
+
+
 def test_a_tag_that_mailchimp_does_not_make_holds_up_no_other(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.load(MONDAY)
     shop.ok("sync", now=MONDAY)
@@ -263,15 +274,19 @@ def test_an_opt_out_of_the_erp_unsubscribes_and_is_the_only_status_written(shop:
 
 @pytest.mark.parametrize("act", ["unsubscribe", "archive", "clean"])
 def test_whoever_left_at_mailchimp_is_never_written_to_again(shop: World, act: str) -> None:
+    shop.segment("fresh", "last_name = 'Fresh'")
+    shop.contact("c1", last_name="Fresh")
     shop.load(MONDAY - timedelta(hours=5))
     shop.cycle(MONDAY - timedelta(hours=5))
     getattr(shop.sandbox, act)("c0@shop.example")
     left = statuses(shop)["c0@shop.example"]
-    shop.contact("c0", first_name="Changed")
+    shop.contact("c0", first_name="Changed", last_name="Fresh")
     shop.load(MONDAY)
     shop.sandbox.forget_requests()
     shop.cycle(MONDAY)
     assert "c0@shop.example" not in {row.get("email_address") for row in rows_written(shop)}
+    bodies = [request.json for request in shop.sandbox.writes()]
+    assert not any("c0@shop.example" in body.get("members_to_add", ()) for body in bodies if body)
     assert statuses(shop)["c0@shop.example"] == left
     assert shop.receivers("news") == ["c2", "c4"]
 

@@ -106,11 +106,7 @@ class History:
         at = self.clock.tick()
         match event:
             case ("erp says", who, consent, newer):
-                person = self.people[who]
-                moment = person.consent_at + timedelta(hours=1 if newer else -1)
-                self.erp[who] = (consent, moment)
-                if not (person.consent == "opted_out" and consent != "opted_out" and not newer):
-                    person.consent, person.consent_at = consent, moment
+                self.erp[who] = (consent, self.erp[who][1] + timedelta(hours=1 if newer else -1))
             case ("new address", who, address):
                 if address not in {person.email for person in self.people.values()}:
                     self.people[who].email = address
@@ -170,6 +166,9 @@ class History:
         self.engine.clock = FixedClock(self.now)
         for who, person in self.people.items():
             consent, moment = self.erp[who]
+            # what it said between two exports nobody heard; an opt-out ends with a later word alone
+            if not (person.consent == "opted_out" and consent != "opted_out" and moment < person.consent_at):
+                person.consent, person.consent_at = consent, moment
             self.world.contact(who, email=person.email, consent=consent, consent_at=moment.isoformat())
         self.world.put("events", event_id="e1", contact_id="c0", kind="login", at=self.now.isoformat())
         import_step(self.engine, now=self.now, csv_folder=self.world.write_export())

@@ -131,17 +131,21 @@ def member(row: Mapping[str, Any]) -> Member:
 def members_answer(sent: Iterable[str], answer: Mapping[str, Any]) -> MembersAnswer:
     """Reconcile three ways: each address sent is done, refused or in none of the lists."""
     addresses = {email.lower() for email in sent}
-    rows = [*answer["new_members"], *answer["updated_members"]]
+    rows = _by_address(answer["new_members"], answer["updated_members"])
     refused = {refusal.email.lower(): refusal for refusal in map(_refusal, answer["errors"])}
-    done = {row["email_address"].lower() for row in rows} & addresses - refused.keys()
-    tags = {row["email_address"].lower(): _in_lower_case(_names(row.get("tags"))) for row in rows}
+    done = frozenset(rows.keys() & addresses - refused.keys())
     return MembersAnswer(
-        frozenset(done),
+        done,
         tuple(refusal for email, refusal in refused.items() if email in addresses),
         frozenset(addresses - done - refused.keys()),
-        {email: tags[email] for email in done},
+        {email: _in_lower_case(_names(rows[email].get("tags"))) for email in done},
         _changes(rows),
     )
+
+
+def _by_address(*lists: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Members of an answer by their address in lower case."""
+    return {row["email_address"].lower(): row for rows in lists for row in rows}
 
 
 def _names(tags: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
@@ -154,17 +158,17 @@ def _in_lower_case(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(str(name).lower() for name in names)
 
 
-def _changes(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """When the subscribed ones of these members were changed, by address in lower case. Many share one moment."""
+def _changes(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """When the subscribed ones of these members were changed, by address. Many share one moment."""
     found: dict[str, int] = {}
     known: dict[object, int | None] = {}
-    for row in rows:
+    for email, row in rows.items():
         said = row.get("last_changed")
         if said not in known:
             known[said] = _seconds_or_none(said)
         at = known[said]
         if at is not None and row.get("status") == MemberStatus.SUBSCRIBED:
-            found[row["email_address"].lower()] = at
+            found[email] = at
     return found
 
 
@@ -205,7 +209,7 @@ def segment_answer(add: Iterable[str], remove: Iterable[str], answer: Mapping[st
         frozenset(added),
         frozenset(removed),
         {email: said for email, said in refused.items() if email in wanted - added or email in unwanted - removed},
-        _changes((*answer["members_added"], *(answer.get("members_removed") or ()))),
+        _changes(_by_address(answer["members_added"], answer.get("members_removed") or ())),
     )
 
 
