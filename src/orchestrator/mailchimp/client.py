@@ -41,8 +41,6 @@ READ_SECONDS = 130.0
 ATTEMPTS = 6
 _LONGEST_REPEATING = 300.0
 """seconds after which nothing is tried again, so that timeouts do not add up to a quarter of an hour"""
-_PIECE = 1 << 20
-"""bytes of an answer that are read at once: between the pieces of 10 kB that are usual, threads wait for each other"""
 _IDLE_SECONDS = 30.0
 """seconds after which an unused connection is not trusted: firewalls forget it without telling anybody"""
 
@@ -171,16 +169,8 @@ class MailchimpClient:
             self._count()
             try:
                 response = self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    headers=headers,
-                    data=data,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    stream=True,
+                    method, url, params=params, headers=headers, data=data, timeout=self._timeout, allow_redirects=False
                 )
-                content = b"".join(response.iter_content(_PIECE))
             except requests.RequestException as error:
                 failure: Failure | None = failure_of_exchange(error)
             except BaseException:
@@ -189,12 +179,12 @@ class MailchimpClient:
                 raise
             else:
                 log.debug("Mailchimp: %s %s in %.3f s", method, response.status_code, self._budget.elapsed(slot))
-                failure = None if response.ok else _read(response, content)[1]
+                failure = None if response.ok else _read(response)[1]
             if failure is not None:
                 self._heed(failure, slot)
                 raise failure
         # answers to 500 members take a while to be read: another call has the place meanwhile
-        document, failure = _read(response, content)
+        document, failure = _read(response)
         if failure is not None:
             raise failure
         return _Success(document or {})
@@ -223,9 +213,9 @@ def _written(body: Any) -> bytes | str:
         return json.dumps(body)
 
 
-def _read(response: requests.Response, content: bytes) -> tuple[dict[str, Any] | None, Failure | None]:
+def _read(response: requests.Response) -> tuple[dict[str, Any] | None, Failure | None]:
     """The answer's document, and what is wrong with it."""
-    document = json_object(content)
+    document = json_object(response.content)
     kind = response.headers.get("Content-Type", "")
     return document, failure_of_answer(response.status_code, kind, document)
 
