@@ -5,16 +5,20 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
 from orchestrator.audiences import pull
+from orchestrator.audiences.ahead import Ahead
 from orchestrator.errors import RejectedByProvider
 from orchestrator.mailchimp import calls
 from orchestrator.mailchimp.gateway import MailchimpGateway
+from orchestrator.store.database import open_database
+from orchestrator.store.webhooks import Delivery, record_delivery
+from orchestrator.vocabulary import MemberStatus, WebhookOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -289,6 +293,39 @@ def test_whoever_left_at_mailchimp_is_never_written_to_again(shop: World, act: s
     assert not any("c0@shop.example" in body.get("members_to_add", ()) for body in bodies if body)
     assert statuses(shop)["c0@shop.example"] == left
     assert shop.receivers("news") == ["c2", "c4"]
+
+
+def test_a_webhook_that_comes_while_the_news_are_read_is_heeded(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    shop.contact("c0", first_name="Changed")
+    shop.load(LATER)
+    members, begin, looked_ahead = MailchimpGateway.members, Ahead.begin, threading.Semaphore(0)
+
+    def begun(ahead: Ahead[Any]) -> None:
+        begin(ahead)
+        looked_ahead.release()
+
+    def left_by_webhook(gateway: MailchimpGateway, status: MemberStatus, *values: Any, **named: Any) -> Iterator[Any]:
+        # of the subscribed nobody changed, as long after the last sync
+        found = [] if status is MemberStatus.SUBSCRIBED else list(members(gateway, status, *values, **named))
+        if status is MemberStatus.UNSUBSCRIBED:
+            for _ in range(2):  # at members and at tags
+                assert looked_ahead.acquire(timeout=60)
+            shop.sandbox.unsubscribe("c0@shop.example")
+            fired = datetime.now(UTC) + timedelta(minutes=1)  # not in the second of what was written
+            said = Delivery("d", "unsubscribe", fired, known=True, email="c0@shop.example", status=status)
+            database = open_database("sqlite:///campaigns.db", shop.root, now=0)
+            assert record_delivery(database, said, fired) == WebhookOutcome.APPLIED
+            database.close()
+        yield from found
+
+    shop.sandbox.forget_requests()
+    with monkeypatch.context() as patched:
+        patched.setattr(Ahead, "begin", begun)
+        patched.setattr(MailchimpGateway, "members", left_by_webhook)
+        shop.ok("sync", now=LATER)
+    assert "c0@shop.example" not in {row.get("email_address") for row in rows_written(shop)}
 
 
 def test_a_new_address_moves_the_member(shop: World) -> None:

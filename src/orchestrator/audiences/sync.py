@@ -24,7 +24,7 @@ from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal
-from orchestrator.store import audience as store, moves, tags as tag_store
+from orchestrator.store import audience as store, moves, tags as tag_store, webhooks
 from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
@@ -131,12 +131,20 @@ class Sync:
         return self._report
 
     def _pull(self, tags: TagSync, owed: Ahead[list[Owed]]) -> bool:
-        """Whether there were news. Mostly there are none, and what is owed without them is looked at meanwhile."""
+        """Whether there were news. Mostly there are none, and what is owed without them is looked at meanwhile.
+
+        Webhooks are carried out meanwhile, too, and then the reading finds nothing new.
+        """
         looked_for = tags.looked_for
         asking = [tags.list_there] if looked_for else []
+        before = self._webhooks()
         news = pull(self._database, self._gateway, [*asking, owed.begin, tags.look_ahead])
         tags.found(looked_for)
-        return news
+        return news or self._webhooks() != before
+
+    def _webhooks(self) -> tuple[int, int]:
+        with self._database.read() as connection:
+            return webhooks.recorded(connection)
 
     # -- address changes and opt-outs of the ERP
 

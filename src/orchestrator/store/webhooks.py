@@ -72,6 +72,12 @@ def record_delivery(database: Database, delivery: Delivery, now: datetime) -> We
     return outcome
 
 
+def recorded(connection: Connection) -> tuple[int, int]:
+    """Is another one once another call was recorded."""
+    row = connection.execute(text("SELECT COUNT(*), COALESCE(MAX(received_at), 0) FROM webhook_delivery")).one()
+    return row[0], row[1]
+
+
 def deliveries_since(connection: Connection, moment: int) -> dict[str, int]:
     """Outcome -> calls received since then."""
     query = text("SELECT outcome, count(*) FROM webhook_delivery WHERE received_at >= :moment GROUP BY outcome")
