@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 from sqlalchemy.exc import OperationalError
 from tests.sources.conftest import NOW, PEOPLE, reasons, settings
 
 from orchestrator.errors import DataError, UsageError
-from orchestrator.sources import journal, table_import
+from orchestrator.sources import journal, merge, table_import
 from orchestrator.sources.load import import_sources
 from orchestrator.sources.report import TableCounts
 
@@ -329,6 +329,81 @@ def test_a_large_import_is_measured_for_the_planner(erp: Erp, monkeypatch: pytes
     else:
         measured = "select reltuples, relallvisible = relpages from pg_class where relname = 'account'"
         assert erp.rows(measured) == [(2.0, True)]
+
+
+def indexes(erp: Erp) -> dict[str, object]:
+    """Each index of the tables of facts, as the database describes it."""
+    with erp.database.read() as connection:
+        found = inspect(connection)
+        tables = ("account", "contact", "orders", "cart", "event")
+        described = [one for table in tables for one in found.get_indexes(table)]
+        for one in described:  # the condition of a partial index as text
+            one["dialect_options"] = {name: str(value) for name, value in one.get("dialect_options", {}).items()}
+        return {str(one["name"]): one for one in described}
+
+
+@pytest.fixture
+def dropped(erp: Erp) -> list[str]:
+    """Statements that drop an index, as they come."""
+    seen: list[str] = []
+
+    @event.listens_for(erp.database.engine, "before_cursor_execute")
+    def _(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "DROP INDEX" in statement:
+            seen.append(statement)
+
+    return seen
+
+
+FACTS: dict[str, str | bytes] = {
+    "orders": "order_id,contact_id,placed_at,status,total\n"
+    + "".join(f"O{n},C1,2026-01-0{n},completed,{n}0.00\n" for n in range(1, 4)),
+    "carts": "cart_id,contact_id,modified_at\nK1,C1,2026-01-01\nK2,C2,2026-01-02\n",
+}
+
+
+def test_a_first_import_of_many_rows_makes_the_indexes_anew(
+    erp: Erp, dropped: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "BULK", 2)
+    before = indexes(erp)
+    report = erp.load(PEOPLE | FACTS)
+    assert [report.tables[name].inserted for name in ("orders", "carts")] == [3, 2]
+    assert any("orders_by_contact" in one for one in dropped)
+    assert any("cart_by_change" in one for one in dropped)
+    assert indexes(erp) == before
+    known = "select id from contact where key = 'C1'"
+    assert erp.rows(f"select count(*) from orders where contact = ({known})") == [(3,)]
+
+
+def test_indexes_stay_where_fewer_rows_come_than_there_are(
+    erp: Erp, dropped: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erp.load(PEOPLE | FACTS)
+    monkeypatch.setattr(merge, "BULK", 2)
+    more = (
+        "order_id,contact_id,placed_at,status,total\nO8,C1,2026-02-01,completed,1.00\nO9,C1,2026-02-02,completed,1.00\n"
+    )
+    assert erp.load(orders=f"order_id,contact_id,placed_at,status,total\n{more}").tables["orders"].inserted == 2
+    assert dropped == []
+
+
+def test_an_import_that_dies_without_its_indexes_leaves_them(
+    erp: Erp, dropped: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "BULK", 2)
+    erp.load(PEOPLE)
+    before = indexes(erp)
+
+    def fail(*_: object) -> int:
+        raise OperationalError("INSERT", {}, Exception("disk full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merge.Merge, "_rows_of", fail)
+        assert erp.load(FACTS).failures
+    assert dropped
+    assert indexes(erp) == before
+    assert erp.load(FACTS).tables["orders"].inserted == 3
 
 
 def test_rows_are_stored_whether_or_not_their_table_can_be_measured(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:

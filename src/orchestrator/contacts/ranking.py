@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from orchestrator.contacts.question import Asked, Moment
 from orchestrator.contacts.scores import SUMS, figures, of_those_who_were_there, tier_of
+from orchestrator.store.statements import without_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -210,12 +211,8 @@ class Ranker:
         """Many rows are written faster without them."""
         from orchestrator.store.tables import RfmFigure  # noqa: PLC0415 -- slow to load, and seldom needed
 
-        table = RfmFigure.__table__  # type: ignore[attr-defined] # SQLModel adds it
-        for index in table.indexes:
-            index.drop(self.connection, checkfirst=True)
-        yield
-        for index in table.indexes:
-            index.create(self.connection)
+        with without_indexes(self.connection, RfmFigure.__table__):  # type: ignore[attr-defined] # SQLModel adds it
+            yield
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(text("ANALYZE rfm_figure"))
 

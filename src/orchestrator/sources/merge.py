@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, insert, literal, or_, select, text, update
+from sqlalchemy import and_, case, func, insert, literal, or_, select, text, update
 
 from orchestrator.sources.canonical import Kind
 from orchestrator.sources.json_columns import JsonColumns
 from orchestrator.sources.touching import Touching
+from orchestrator.store.statements import without_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from orchestrator.sources.canonical import CanonicalTable
     from orchestrator.sources.staging import Staging
+
+
+BULK = 10_000
+"""new rows from which indexes may be made anew"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,19 @@ class Merge:
             .where(verdict.c.fault.is_(None), verdict.c.known.is_(None))
             .order_by(staged.c.n)
         )
-        return self._rows_of(insert(target).from_select(list(new), chosen, include_defaults=False))
+        statement = insert(target).from_select(list(new), chosen, include_defaults=False)
+        with without_indexes(self.connection, target) if self._is_bulk() else nullcontext():
+            return self._rows_of(statement)
+
+    def _is_bulk(self) -> bool:
+        """There are many new rows, and not fewer than are stored: a first import, or one after years."""
+        verdict = self.staging.verdict.c
+        is_new = and_(verdict.fault.is_(None), verdict.known.is_(None))
+        new = self.connection.scalar(select(func.count()).select_from(self.staging.verdict).where(is_new)) or 0
+        if new < BULK:
+            return False
+        more = select(literal(1)).select_from(self.table.target).limit(new + 1).subquery()
+        return (self.connection.scalar(select(func.count()).select_from(more)) or 0) <= new
 
     def _rows_of(self, statement: Insert | Update) -> int:
         """Execute it and count the rows that it wrote."""

@@ -12,6 +12,7 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from sqlalchemy import Table
     from sqlalchemy.engine import Connection, CursorResult
 
 
@@ -39,6 +40,19 @@ def by_lookup(connection: Connection) -> Iterator[None]:
     yield
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL random_page_cost TO DEFAULT"))
+
+
+@contextmanager
+def without_indexes(connection: Connection, table: Table) -> Iterator[None]:
+    """Within the block the table has no indexes but those that keep rows unique: one sort of all rows costs less than
+    finding the place of each of very many. On PostgreSQL whoever reads the table waits for the end of the transaction.
+    """
+    indexes = sorted((index for index in table.indexes if not index.unique), key=lambda index: str(index.name))
+    for index in indexes:
+        index.drop(connection, checkfirst=True)
+    yield
+    for index in indexes:
+        index.create(connection)
 
 
 def execute_listed(
