@@ -8,7 +8,8 @@ of its own, so that the memory is its own.
 
 The least calls: one look at each status, as many calls of 500 rows as members changed, and as many of 500 tags for each
 segment as members entered or left it; tags of new members go with them. The least seconds: those calls, all connections
-busy all the time.
+busy all the time. What the machine and the server leave of that is told by bare HTTP: the calls of the first sync that
+write, by a client that does nothing else, to another such server.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,6 +33,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import urllib3
 from benchmarks.fifty_segments import WHERE
 from benchmarks.recompute import settings
 from benchmarks.shop import NOW, fill
@@ -166,6 +169,34 @@ def one_sync(folder: Path, url: str) -> Done:
     )
 
 
+def bare(url: str, members: int, connections: int) -> float:
+    """Seconds that the first sync's members and tags take to be posted, ready-made, and the answers to be read."""
+    tags = [name for name, _ in islice(WHERE.items(), 6)]  # as many as a member has
+    bodies = [
+        json.dumps(
+            {
+                "members": [
+                    {
+                        "email_address": f"c{number}@x.example",
+                        "status": "subscribed",
+                        "merge_fields": {"FNAME": "Anna", "LNAME": f"L{number}"},
+                        "language": "sv",
+                        "tags": tags,
+                    }
+                    for number in range(start, min(start + BATCH, members))
+                ],
+                "update_existing": False,
+            }
+        ).encode()
+        for start in range(0, members, BATCH)
+    ]
+    with urllib3.PoolManager(maxsize=connections) as http, ThreadPoolExecutor(connections) as pool:
+        began = time.perf_counter()
+        for answer in pool.map(lambda body: http.request("POST", f"{url}/lists/audience", body=body), bodies):
+            assert answer.status == 200
+        return time.perf_counter() - began
+
+
 def peak() -> float:
     """MB. Not ``ru_maxrss``, which a process begins with what the one that started it had."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
@@ -221,6 +252,8 @@ def main() -> int:
         "MB",
     )
     print(f"{'sync of':<12}" + "".join(f"{name:>9}" for name in head))
+    with served(wanted.latency) as url:
+        raw = bare(url, wanted.members, connections)
     failed = False
     with tempfile.TemporaryDirectory() as place, served(wanted.latency) as url:
         folder = Path(place)
@@ -238,7 +271,14 @@ def main() -> int:
             )
             failed |= done.connections > connections or (name == "no change" and done.writes > 0)
             if name == "everybody":
+                first = done.seconds
                 failed |= calls > MOST_CALLS or seconds > MOST_SECONDS
+    writes = batches(wanted.members)
+    least = writes * wanted.latency / connections
+    print(
+        f"bare HTTP: {writes} calls in {raw:.2f} s, {raw / least:.2f} times the least;"
+        f" the sync of everybody took {first / raw:.2f} times as long"
+    )
     return failed
 
 
