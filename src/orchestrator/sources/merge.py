@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, insert, literal, or_, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.sources.canonical import Kind
 from orchestrator.sources.json_columns import JsonColumns
@@ -144,7 +145,19 @@ class Merge:
         if new < BULK:
             return False
         more = select(literal(1)).select_from(self.table.target).limit(new + 1).subquery()
-        return (self.connection.scalar(select(func.count()).select_from(more)) or 0) <= new
+        held = self.connection.scalar(select(func.count()).select_from(more)) or 0
+        return held <= new and self._nobody_reads()
+
+    def _nobody_reads(self) -> bool:
+        """On PostgreSQL an index can be dropped only while nobody reads the table. A backup is not waited for."""
+        if self.connection.dialect.name != "postgresql":
+            return True
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(text(f"LOCK TABLE {self.table.target.name} IN ACCESS EXCLUSIVE MODE NOWAIT"))
+        except OperationalError:
+            return False
+        return True
 
     def _rows_of(self, statement: Insert | Update) -> int:
         """Execute it and count the rows that it wrote."""
