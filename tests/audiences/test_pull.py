@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.audiences.pull import AT_EASE, FIRST, STRICT, pull
-from orchestrator.clock import from_epoch
+from orchestrator.clock import from_epoch, to_epoch
 from orchestrator.gateway import EmailGateway, Member
 from orchestrator.store import audience as store
 from orchestrator.vocabulary import MemberStatus
@@ -138,3 +138,14 @@ def test_it_is_news_where_a_member_turns_out_to_be_a_contact(database: Database)
             )
         )
     assert pull(database, cast("EmailGateway", Audience(1)))
+
+
+@pytest.mark.parametrize("moments", [(AT, LATER), (LATER, AT)])
+def test_the_latest_change_counts_of_a_member_that_comes_twice(
+    database: Database, moments: tuple[datetime, ...]
+) -> None:
+    members = [Member("Ada@x.example", MemberStatus.SUBSCRIBED, moment) for moment in moments]
+    store.record_pulled(database, MemberStatus.SUBSCRIBED, members, None)
+    store.record_changes(database, {"ada@x.example": to_epoch(AT)})
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT changed_at FROM audience_member")) == to_epoch(LATER)

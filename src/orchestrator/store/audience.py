@@ -10,7 +10,7 @@ from sqlmodel import col
 from orchestrator.clock import to_epoch
 from orchestrator.store import forgotten, opt_outs
 from orchestrator.store.forgotten import Mark
-from orchestrator.store.statements import execute_listed, execute_many
+from orchestrator.store.statements import execute_listed
 from orchestrator.store.tables import AudienceMember, PullMark
 from orchestrator.store.tags import add_tags
 from orchestrator.vocabulary import MemberStatus, OptOutReason, Refusal
@@ -81,7 +81,10 @@ def record_pulled(database: Database, status: MemberStatus, members: Sequence[Me
                 ),
                 rows,
             )
-            _note_changes(connection, [row for row in rows if row["at"] is not None])
+            moments = [
+                (member.email.lower(), to_epoch(member.last_changed)) for member in members if member.last_changed
+            ]
+            _note_changes(connection, [(email, at) for email, at in moments if email not in erased])
         if until is not None:
             connection.execute(
                 text(
@@ -224,14 +227,18 @@ def record_changes(database: Database, changes: Mapping[str, int]) -> None:
     """When the provider says that it changed members: address in lower case -> seconds since 1970."""
     if changes:
         with database.write() as connection:
-            _note_changes(connection, [{"email_key": address, "at": at} for address, at in changes.items()])
+            _note_changes(connection, list(changes.items()))
 
 
-def _note_changes(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    execute_many(
+def _note_changes(connection: Connection, rows: Sequence[tuple[str, int]]) -> None:
+    """Of addresses that come several times, the latest moment."""
+    execute_listed(
         connection,
-        "UPDATE audience_member SET changed_at = :at"
-        " WHERE email_key = :email_key AND (changed_at IS NULL OR changed_at < :at)",
+        "UPDATE audience_member SET changed_at = r.at"
+        " FROM (SELECT email_key, MAX(at) AS at FROM {rows} x GROUP BY email_key) r"
+        " WHERE audience_member.email_key = r.email_key"
+        " AND (audience_member.changed_at IS NULL OR audience_member.changed_at < r.at)",
+        {"email_key": "TEXT", "at": "BIGINT"},
         rows,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -74,17 +73,3 @@ def execute_listed(
     )
     table = f"(SELECT {selected} FROM {listed})"
     return connection.execute(text(sql.format(rows=table)), {"rows": orjson.dumps(rows).decode(), **values})
-
-
-def execute_many(connection: Connection, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The same statement with named parameters for each row, handed to the driver as they are: SQLAlchemy would look at
-    each value, which took a tenth of a sync.
-    """
-    compiled = text(sql).compile(dialect=connection.dialect)
-    order = compiled.positiontup
-    values: Any = list(rows)
-    if order is not None:
-        # of one name, itemgetter gives the value alone
-        values = list(map(itemgetter(*order), rows)) if len(order) > 1 else [(row[order[0]],) for row in rows]
-    if values:
-        connection.exec_driver_sql(str(compiled), values)
