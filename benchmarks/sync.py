@@ -8,8 +8,9 @@ of its own, so that the memory is its own.
 
 The least calls: one look at each status, as many calls of 500 rows as members changed, and as many of 500 tags for each
 segment as members entered or left it; tags of new members go with them. The least seconds: those calls, all connections
-busy all the time. What the machine and the server leave of that is told by bare HTTP: the calls of the first sync that
-write, by a client that does nothing else, to another such server.
+busy all the time; and *in turns*, what whole turns of the connections take, the news before the first write: nobody is
+added on an old belief about their consent. What the machine and the server leave of that is told by bare HTTP: the
+calls of the first sync that write, by a client that does nothing else, to another such server.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Done:
     members: int
     tags: int
     calls: int
-    least_calls: int
+    least_reads: int
+    least_writes: int
     writes: int
     connections: int
     seconds: float
@@ -159,7 +161,8 @@ def one_sync(folder: Path, url: str) -> Done:
         report.added + report.updated,
         sum(report.tagged.values()) + sum(report.untagged.values()),
         seen["calls"],
-        seen["pages"] + writes,
+        seen["pages"],
+        writes,
         seen["writes"],
         seen["connections"],
         seconds,
@@ -246,6 +249,8 @@ def main() -> int:
         "s",
         "least",
         "ratio",
+        "in turns",
+        "ratio",
         "opened",
         "cpu s",
         "server",
@@ -262,12 +267,15 @@ def main() -> int:
             if name == "0.5 %":
                 change(folder, wanted.members)
             done = measured(folder, url)
-            least = done.least_calls * wanted.latency / connections
-            calls, seconds = done.calls / done.least_calls, done.seconds / least
+            least_calls = done.least_reads + done.least_writes
+            least = least_calls * wanted.latency / connections
+            turns = sum(-(-some // connections) for some in (done.least_reads, done.least_writes)) * wanted.latency
+            calls, seconds = done.calls / least_calls, done.seconds / least
             print(
-                f"{name:<12}{done.members:>9,}{done.tags:>9,}{done.writes:>9,}{done.calls:>9,}{done.least_calls:>9,}"
-                f"{calls:>9.2f}{done.seconds:>9.2f}{least:>9.2f}{seconds:>9.2f}{done.connections:>9}{done.cpu:>9.2f}"
-                f"{done.server_cpu:>9.2f}{done.memory:>9.0f}"
+                f"{name:<12}{done.members:>9,}{done.tags:>9,}{done.writes:>9,}{done.calls:>9,}{least_calls:>9,}"
+                f"{calls:>9.2f}{done.seconds:>9.2f}{least:>9.2f}{seconds:>9.2f}"
+                f"{turns:>9.2f}{done.seconds / turns:>9.2f}{done.connections:>9}"
+                f"{done.cpu:>9.2f}{done.server_cpu:>9.2f}{done.memory:>9.0f}"
             )
             failed |= done.connections > connections or (name == "no change" and done.writes > 0)
             if name == "everybody":

@@ -295,6 +295,34 @@ def test_whoever_left_at_mailchimp_is_never_written_to_again(shop: World, act: s
     assert shop.receivers("news") == ["c2", "c4"]
 
 
+@pytest.mark.parametrize("act", ["unsubscribe", "archive", "clean"])
+def test_whoever_left_at_mailchimp_and_in_the_erp_is_left_as_mailchimp_has_it(shop: World, act: str) -> None:
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    getattr(shop.sandbox, act)("c0@shop.example")
+    left = statuses(shop)["c0@shop.example"]
+    shop.contact("c0", consent="opted_out")
+    shop.load(LATER)
+    shop.sandbox.forget_requests()
+    assert shop.ok("sync", "--json", now=LATER).json["unsubscribed"] == 0
+    assert "c0@shop.example" not in {row.get("email_address") for row in rows_written(shop)}
+    assert statuses(shop)["c0@shop.example"] == left
+
+
+def test_an_address_that_was_opted_out_before_its_owner_moved_on_is_not_given_to_the_next_one(shop: World) -> None:
+    shop.load(MONDAY)
+    shop.ok("sync", now=MONDAY)
+    shop.sandbox.unsubscribe("c0@shop.example")
+    shop.contact("c0", email="moved@shop.example")
+    shop.load(LATER)
+    assert shop.ok("sync", "--json", now=LATER).json["moved"] == 1
+    assert statuses(shop)["moved@shop.example"] == "unsubscribed"
+    shop.contact("c9", email="c0@shop.example")
+    shop.load(MUCH_LATER)
+    shop.ok("sync", now=MUCH_LATER)
+    assert "c0@shop.example" not in statuses(shop)
+
+
 def test_a_webhook_that_comes_while_the_news_are_read_is_heeded(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.load(MONDAY)
     shop.ok("sync", now=MONDAY)
@@ -310,7 +338,7 @@ def test_a_webhook_that_comes_while_the_news_are_read_is_heeded(shop: World, mon
         # of the subscribed nobody changed, as long after the last sync
         found = [] if status is MemberStatus.SUBSCRIBED else list(members(gateway, status, *values, **named))
         if status is MemberStatus.UNSUBSCRIBED:
-            for _ in range(2):  # at members and at tags
+            for _ in range(4):  # at moves, opt-outs, members and tags
                 assert looked_ahead.acquire(timeout=60)
             shop.sandbox.unsubscribe("c0@shop.example")
             fired = datetime.now(UTC) + timedelta(minutes=1)  # not in the second of what was written

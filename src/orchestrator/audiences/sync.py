@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.audiences.ahead import Ahead
 from orchestrator.audiences.at_once import at_once
@@ -29,7 +29,7 @@ from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from orchestrator.audiences.tags import TagReport
@@ -118,10 +118,14 @@ class Sync:
         for _ in range(PASSES):
             self._report.unknown = 0
             tags = self._tag_sync()
+            moving = Ahead(partial(moves.moves, self._database))
+            leaving = Ahead(partial(store.opted_out_members, self._database))
             owed = Ahead(self._batches, 2 * self._settings.mailchimp.connections)
-            if any([self._pull(tags, owed), self._move(), self._unsubscribe()]):  # each of them, one after the other
-                owed.forget()
-                tags.forget()
+            ahead = (moving, leaving, owed)
+            for step in (partial(self._pull, tags, ahead), partial(self._move, moving), partial(self._leave, leaving)):
+                if step():
+                    for looked_at in (*ahead, tags):
+                        looked_at.forget()
             self._write(owed, tags)
             if not self._report.unknown:
                 break
@@ -130,15 +134,20 @@ class Sync:
             raise self._refused
         return self._report
 
-    def _pull(self, tags: TagSync, owed: Ahead[list[Owed]]) -> bool:
+    def _pull(self, tags: TagSync, ahead: Sequence[Ahead[Any]]) -> bool:
         """Whether there were news. Mostly there are none, and what is owed without them is looked at meanwhile.
 
-        Webhooks are carried out meanwhile, too, and then the reading finds nothing new.
+        Webhooks are carried out meanwhile, too, and then the reading finds nothing new. Imports and recomputes wait.
         """
         looked_for = tags.looked_for
         asking = [tags.list_there] if looked_for else []
         before = self._webhooks()
-        news = pull(self._database, self._gateway, [*asking, owed.begin, tags.look_ahead])
+
+        def begin() -> None:
+            for looked_at in ahead:
+                looked_at.begin()
+
+        news = pull(self._database, self._gateway, [*asking, begin, tags.look_ahead])
         tags.found(looked_for)
         return news or self._webhooks() != before
 
@@ -148,7 +157,7 @@ class Sync:
 
     # -- address changes and opt-outs of the ERP
 
-    def _move(self) -> bool:
+    def _move(self, moving: Ahead[Move]) -> bool:
         """Each move frees an address, perhaps that which another one waits for: those to free addresses go first.
         Whether there were any.
         """
@@ -157,9 +166,10 @@ class Sync:
             # a member without consent yet is moved when it has it; until then the new address is not subscribed
             owed = [
                 move
-                for move in moves.moves(self._database)
+                for move in moving
                 if move.contact not in tried and (move.new_status or move.old_status not in UNDECIDED)
             ]
+            moving.forget()
             free = [move for move in owed if not move.new_status]
             if not owed:
                 break
@@ -211,9 +221,9 @@ class Sync:
         if not move.is_taken_over:
             self._unsubscribe_these([(move.key, move.old_email_key)])
 
-    def _unsubscribe(self) -> bool:
-        """Whether there was anybody to be unsubscribed."""
-        owed = [(key, email) for _, key, email in store.opted_out_members(self._database)]
+    def _leave(self, leaving: Ahead[tuple[int, str, str]]) -> bool:
+        """Unsubscribe whom the ERP reports as opted out. Whether there was anybody."""
+        owed = [(key, email) for _, key, email in leaving]
         for start in range(0, len(owed), BATCH):
             self._check()
             try:
