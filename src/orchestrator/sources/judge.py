@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, case, cast, func, insert, literal, null, select, text, update
+from sqlalchemy import Text, and_, case, cast, func, insert, literal, null, select, text, tuple_, update
 
 from orchestrator.sources.addresses import settle_addresses
 from orchestrator.sources.canonical import TABLES
@@ -143,6 +143,8 @@ class Judge:
         """Of good rows with one key the first is kept."""
         staged, verdict = self.staging.staged, self.staging.verdict
         key = [staged.c.key] if "key" in staged.c else [verdict.c[name] for name in self.table.stored_key]
+        good = select(*key).join_from(staged, verdict, verdict.c.n == staged.c.n).where(verdict.c.fault.is_(None))
+        several = good.group_by(*key).having(func.count() > 1)  # mostly none: counting takes a quarter of ranking
         window: dict[str, Any] = {"partition_by": key, "order_by": staged.c.n}
         ranked = (
             select(
@@ -151,7 +153,7 @@ class Judge:
                 func.row_number().over(**window).label("place"),
             )
             .join(verdict, verdict.c.n == staged.c.n)
-            .where(verdict.c.fault.is_(None))
+            .where(verdict.c.fault.is_(None), tuple_(*key).in_(several))
             .subquery()
         )
         self.connection.execute(

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Parser = Callable[[Any], object]
 
+REMEMBERED = 65_536
+"""cells of a column"""
+
 
 class BadRow(Exception):
     """The row is set aside; ``column`` is "" where the row as a whole is meant."""
@@ -88,35 +91,51 @@ def normal_name(written: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", ascii_only).strip("_")
 
 
+class Cells(dict[str, object]):
+    """The text in one column's cells -> the value to store. What was read is remembered, for a while: times and sums
+    come again in many rows. Indexing raises BadRow.
+    """
+
+    def __init__(self, column: Column, parse: Parser) -> None:
+        super().__init__()
+        self._column = column
+        self._parse = parse
+
+    def __missing__(self, cell: str) -> object:
+        value = self.value(cell.strip())
+        if len(self) == REMEMBERED:
+            self.clear()
+        self[cell] = value
+        return value
+
+    def value(self, cell: object) -> object:
+        """What is stored of a cell that a driver gives, or of one without blanks around it. Raises BadRow."""
+        if cell is None or cell == "":
+            if self._column.required:
+                raise BadRow(self._column.name, "is empty")
+            return self._column.default
+        try:
+            return self._parse(cell)
+        except BadValue as fault:
+            raise BadRow(self._column.name, str(fault)) from None
+
+
 class RowReader:
     """Reads the rows of one layout; ``columns`` names what it gives, in order."""
 
     def __init__(self, layout: Layout, zone: ZoneInfo) -> None:
-        self._cells = [
-            (index, column, stored, parse) for index, column in layout.known for stored, parse in _parsers(column, zone)
-        ]
+        filled = [(index, column, *each) for index, column in layout.known for each in _parsers(column, zone)]
+        self._cells = [(index, Cells(column, parse)) for index, column, _, parse in filled]
         self._custom = layout.custom
         self._mark = layout.mark
-        self.columns = tuple(stored for _, _, stored, _ in self._cells)
+        self.columns = tuple(stored for _, _, stored, _ in filled)
         self.columns += ("extra",) if layout.custom else ()
         self.columns += ("mark",) if layout.mark is not None else ()
 
     def read(self, row: Sequence[object]) -> list[object]:
         """The values of ``columns``. Raises BadRow."""
-        found: list[object] = []
-        for index, column, _, parse in self._cells:
-            cell = row[index]
-            if type(cell) is str:
-                cell = cell.strip()
-            if cell is None or cell == "":
-                if column.required:
-                    raise BadRow(column.name, "is empty")
-                found.append(column.default)
-                continue
-            try:
-                found.append(parse(cell))
-            except BadValue as fault:
-                raise BadRow(column.name, str(fault)) from None
+        # only text is looked up: of what drivers give, 1 and true are equal
+        found = [cells[cell] if type(cell := row[index]) is str else cells.value(cell) for index, cells in self._cells]
         if self._custom:
             found.append(self._extra(row))
         if self._mark is not None:

@@ -13,7 +13,6 @@ import re
 import unicodedata
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -71,6 +70,8 @@ def _as_text(value: Any) -> str:
 
 def key(value: Any) -> str:
     """An identifier, as text."""
+    if type(value) is str and len(value) <= LONGEST_KEY and value.isascii() and "\0" not in value:
+        return value  # nearly all of them
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
     result = text(value)
@@ -121,7 +122,6 @@ def money(value: Any) -> int:
     return _within(int(cents), LARGEST * 100)
 
 
-@lru_cache(maxsize=65_536)
 def _money_text(value: str) -> int:
     found = _PLAIN_NUMBER.fullmatch(value)
     if found is None:
@@ -149,7 +149,6 @@ def whole(value: Any) -> int:
     return _whole_text(text(value))
 
 
-@lru_cache(maxsize=16_384)
 def _whole_text(value: str) -> int:
     found = _PLAIN_NUMBER.fullmatch(value)
     if found is None:
