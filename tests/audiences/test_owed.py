@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -159,6 +160,20 @@ def test_who_is_written_for_the_first_time_is_owed_its_tags_in_every_word(databa
 def test_many_are_read_in_several_looks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SNAPSHOT", 2)
     assert [row.contact for row in owed(database, SCORED)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_log_of_an_sqlite_file_begins_anew_between_two_looks(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SNAPSHOT", 1)
+    largest, rows, megabyte = 0, 0, 1_000_000
+    for row in owed_members(database, SETTINGS, {}, now=NOW):
+        confirm(database, [row._replace(payload="x" * 3 * megabyte)])
+        log = Path(f"{database.engine.url.database}-wal")
+        largest = max(largest, log.stat().st_size if log.exists() else 0)
+        rows += 1
+    assert rows == 7
+    assert largest < 10 * megabyte
 
 
 def facts(database: Database) -> dict[str, str | None]:

@@ -91,6 +91,18 @@ def test_the_file_is_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "campaigns.db").stat().st_mode) == 0o600
 
 
+def test_the_log_does_not_stay_as_large_as_it_was_after_a_large_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOG_BYTES", 100_000)
+    database = open_database("sqlite:///shop.db", tmp_path, now=0)
+    for name in ("x" * 8_000_000, "b", "c"):
+        with database.write() as connection:
+            connection.execute(INSERT, {"name": name})
+    assert (tmp_path / "shop.db-wal").stat().st_size <= 100_000
+    database.close()
+
+
 def test_opening_it_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         opened = open_database("sqlite:///campaigns.db", tmp_path, now=0)

@@ -94,6 +94,7 @@ def owed_members(
             store.record_unchanged(database, unchanged)
         if read < SNAPSHOT:
             return
+        database.empty_log()
 
 
 class _Tags:

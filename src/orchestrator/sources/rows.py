@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 Parser = Callable[[Any], object]
 
-REMEMBERED = 65_536
+REMEMBERED = 16_384
 """cells of a column"""
+LONG = 200
+"""characters of a cell that is not remembered"""
 
 
 class BadRow(Exception):
@@ -92,8 +94,8 @@ def normal_name(written: str) -> str:
 
 
 class Cells(dict[str, object]):
-    """The text in one column's cells -> the value to store. What was read is remembered, for a while: times and sums
-    come again in many rows. Indexing raises BadRow.
+    """The text in one column's cells -> the value to store. What was read is remembered for a while: most words, keys
+    of others and documents come again in many rows. Indexing raises BadRow.
     """
 
     def __init__(self, column: Column, parse: Parser) -> None:
@@ -103,9 +105,10 @@ class Cells(dict[str, object]):
 
     def __missing__(self, cell: str) -> object:
         value = self.value(cell.strip())
-        if len(self) == REMEMBERED:
-            self.clear()
-        self[cell] = value
+        if len(cell) < LONG:
+            if len(self) == REMEMBERED:
+                self.clear()
+            self[cell] = value
         return value
 
     def value(self, cell: object) -> object:

@@ -49,6 +49,8 @@ TOLD_AFTER = 2.0
 """seconds of waiting after which it is said"""
 _BUSY_SECONDS = 0.5
 """seconds that SQLite itself waits for a lock: Ctrl-C is heard between two tries"""
+_LOG_BYTES = 64_000_000
+"""what SQLite's log keeps on the disk after a large import, for as long as the file is open"""
 _GOOD_PART = 20
 """one row in so many"""
 _REWRITE_PATIENCE = 60_000
@@ -226,6 +228,17 @@ class Database:
             marked = "VACUUM (ANALYZE, SKIP_LOCKED)" if written * _GOOD_PART >= (rows or 0) else "ANALYZE (SKIP_LOCKED)"
             connection.execute(text(f"{marked} {table}"))
 
+    def empty_log(self) -> None:
+        """Between two long looks at an SQLite file that is written to meanwhile: what was written goes from the log
+        into the file, so that the log begins anew. A log that somebody reads at all times only ever grows.
+        """
+        if self.dialect == "sqlite":
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            finally:
+                connection.close()
+
     def rewrite(self) -> bool:
         """Write an SQLite file anew, so that no page of it, and none of its log, holds bytes of erased rows.
 
@@ -266,6 +279,9 @@ class _Rehearsal(Database):
         del fenced, patience, quietly
         with self._connection.begin_nested():
             yield self._connection
+
+    def empty_log(self) -> None:
+        """There is none."""
 
 
 def open_database(url: str, workspace: Path, *, now: int) -> Database:
@@ -407,6 +423,7 @@ def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
     cursor = dbapi_connection.cursor()
     _turn_wal_on(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
     cursor.close()
     _configure(dbapi_connection)
 
