@@ -68,8 +68,12 @@ CONDITIONS = (
     "region = 'Europe' and size != 'small'",
     "lead_score > 5 or x_points > 3 or account_x_zone = 'B'",
     "interested_in('pumps') and email_domain = 'shop.example'",
+    "days_since_login * 2 > days_since_last_order",
+    "days_since_first_order - lead_score > 2 or account_days_since_first_order < days_since_open * 2",
+    "hours_since_cart_change - days_since_signup * 24 > hours_since_cart_add - 60",
+    "account_days_since_last_order + days_since_click > 3 or not days_since('form_submitted') < lead_score",
 )
-UNUSUAL = ("age >= 30", "days_since_login * 2 > days_since_last_order", "revenue_total > 50 and in_segment('s3')")
+UNUSUAL = ("age >= 30", "days_since_open + 1 < lead_score * 3", "revenue_total > 50 and in_segment('s3')")
 
 
 class Choice(Protocol):

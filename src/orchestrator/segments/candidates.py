@@ -32,6 +32,8 @@ from orchestrator.contacts.measures import (
 )
 from orchestrator.contacts.question import ACCOUNT_KEY, InTable
 from orchestrator.segments.crossings import Times
+from orchestrator.segments.spans import accounts_in, contacts_in, parameters
+from orchestrator.store.statements import by_own_indexes
 from orchestrator.store.touched import taken
 
 if TYPE_CHECKING:
@@ -90,62 +92,18 @@ _OF_CONTACT = {
 """what is touched for a contact that is queued for a fact"""
 _OF_ACCOUNT = _OF_CONTACT | {"orders": Aspect.ACCOUNT_ORDERS}
 """what is touched for each contact of a queued account; who ordered is queued itself, too"""
-_SPANS = {
-    Times.SIGNUPS: (Aspect.ITSELF, "SELECT id AS contact FROM contact WHERE created_at BETWEEN :since AND :until"),
-    Times.CONSENTS: (Aspect.ITSELF, "SELECT id AS contact FROM contact WHERE consent_at BETWEEN :since AND :until"),
-    Times.ORDERS: (Aspect.ORDERS, "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until"),
-    Times.ACCOUNT_ORDERS: (
-        Aspect.ACCOUNT_ORDERS,
-        "SELECT contact FROM orders WHERE placed_at BETWEEN :since AND :until AND account IS NULL",
-    ),
-    Times.CART_CHANGES: (
-        Aspect.CARTS,
-        "SELECT contact FROM cart WHERE status = 'open' AND modified_at BETWEEN :since AND :until",
-    ),
-    Times.CART_ADDITIONS: (
-        Aspect.CARTS,
-        "SELECT contact FROM cart WHERE status = 'open' AND last_added_at BETWEEN :since AND :until",
-    ),
-    Times.EVENTS: (Aspect.EVENTS, "SELECT contact FROM event WHERE kind = :kind AND at BETWEEN :since AND :until"),
-    Times.SENDS: (
-        Aspect.SENDS,
-        "SELECT contact FROM send WHERE decision = 'sent' AND sent_at BETWEEN :since AND :until",
-    ),
-    Times.REACTIONS: (
-        Aspect.REACTIONS,
-        "SELECT contact FROM mail_event WHERE kind = :kind AND at BETWEEN :since AND :until",
-    ),
+_OF_TIMES = {
+    Times.SIGNUPS: Aspect.ITSELF,
+    Times.CONSENTS: Aspect.ITSELF,
+    Times.ORDERS: Aspect.ORDERS,
+    Times.ACCOUNT_ORDERS: Aspect.ACCOUNT_ORDERS,
+    Times.CART_CHANGES: Aspect.CARTS,
+    Times.CART_ADDITIONS: Aspect.CARTS,
+    Times.EVENTS: Aspect.EVENTS,
+    Times.SENDS: Aspect.SENDS,
+    Times.REACTIONS: Aspect.REACTIONS,
 }
-# each by a look into an index: a join would group all orders there are
-_NEWEST = {
-    Times.ORDERS: (
-        "SELECT o.contact FROM orders o WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at ="
-        " (SELECT MAX(l.placed_at) FROM orders l"
-        " WHERE l.contact = o.contact AND l.status = 'completed' AND l.placed_at <= :now)"
-    ),
-    Times.ACCOUNT_ORDERS: (
-        "SELECT o.contact FROM orders o"
-        " WHERE o.placed_at BETWEEN :since AND :until AND o.account IS NULL AND o.placed_at ="
-        " (SELECT MAX(l.placed_at) FROM orders l"
-        " WHERE l.contact = o.contact AND l.account IS NULL AND l.status = 'completed' AND l.placed_at <= :now)"
-    ),
-    Times.EVENTS: (
-        "SELECT e.contact FROM event e WHERE e.kind = :kind AND e.at BETWEEN :since AND :until AND e.at ="
-        " (SELECT MAX(l.at) FROM event l WHERE l.contact = e.contact AND l.kind = :kind AND l.at <= :now)"
-    ),
-    Times.REACTIONS: (
-        "SELECT e.contact FROM mail_event e WHERE e.kind = :kind AND e.at BETWEEN :since AND :until AND e.at ="
-        " (SELECT MAX(l.at) FROM mail_event l WHERE l.contact = e.contact AND l.kind = :kind AND l.at <= :now)"
-    ),
-}
-"""the same, of rows that are the newest of whoever they belong to, as of ``now``"""
-_OF_ACCOUNTS = "SELECT account FROM orders WHERE placed_at BETWEEN :since AND :until"
-_NEWEST_OF_ACCOUNTS = (
-    "SELECT o.account FROM orders o WHERE o.placed_at BETWEEN :since AND :until AND o.placed_at ="
-    " (SELECT MAX(l.placed_at) FROM orders l"
-    " WHERE l.account = o.account AND l.status = 'completed' AND l.placed_at <= :now)"
-)
-"""accounts with such rows: what they change, they change for each of their contacts"""
+"""what may have changed for whoever has a row in a span"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +148,12 @@ class Candidates:
 
     def add_spans(self, spans: Iterable[Span], *, now: int) -> None:
         """Add whoever has a row in one of the spans, as of ``now``."""
-        for span in spans:
-            aspects, rows = _SPANS[span.times]
-            if span.newest:
-                rows = _NEWEST[span.times]
-            values = {"since": span.since, "until": span.until, "kind": span.kind, "now": now}
-            self.add(rows, aspects, **values)
-            if span.times is Times.ACCOUNT_ORDERS:
-                self._add_accounts(_NEWEST_OF_ACCOUNTS if span.newest else _OF_ACCOUNTS, aspects, **values)
+        with by_own_indexes(self.connection):
+            for span in spans:
+                aspects, values = _OF_TIMES[span.times], parameters(span, now)
+                self.add(contacts_in(span), aspects, **values)
+                if span.times is Times.ACCOUNT_ORDERS:
+                    self._add_accounts(accounts_in(span), aspects, **values)
 
     def add_contacts_of_accounts(self) -> None:
         """Add the contacts of the accounts that were come upon so far, all in one look."""

@@ -2,9 +2,9 @@
 
 A row counts differently when its age passes the end of a period that some segment asks about, or a whole number of
 days or hours that some segment compares with. So at each such distance from the present, the rows between the last
-recompute and this one are looked up. What is no fixed distance (a year, a month or a day that began) has no such span:
-then everybody is computed. So it is with arithmetic on a number of days, unless the condition also says that such a
-number is below some limit: then everybody below the limit is computed.
+recompute and this one are looked up. A condition that computes with a number of days or hours may change wherever
+that number does: at every whole distance from the present. What is no fixed distance (a year, a month or a day that
+began) has no such span: then everybody is computed.
 """
 
 from __future__ import annotations
@@ -32,17 +32,7 @@ from orchestrator.contacts.measures import (
 )
 from orchestrator.contacts.periods import DAY, period_window
 from orchestrator.segments.field import Field
-from orchestrator.segments.tree import (
-    Between,
-    Comparison,
-    Every,
-    Member,
-    Negation,
-    OneOf,
-    Some,
-    fields_of,
-    walk,
-)
+from orchestrator.segments.tree import Between, Comparison, OneOf, fields_of, walk
 from orchestrator.segments.truth import value_of
 from orchestrator.vocabulary import MailEventKind
 
@@ -53,9 +43,13 @@ if TYPE_CHECKING:
     from orchestrator.contacts.measures import Measure
     from orchestrator.definitions.values import Settings
     from orchestrator.segments.compile import CompiledSegment
-    from orchestrator.segments.tree import Condition, Node, Operand
+    from orchestrator.segments.tree import Node, Operand
 
 HOUR = 3_600
+MOST_REPEATS = 100_000
+"""whole days or hours back that are looked at one by one; of what is older, all"""
+LONG_AGO = -(2**62)
+"""before any row"""
 
 
 class Times(StrEnum):
@@ -83,6 +77,8 @@ class Span:
     """of events and reactions"""
     newest: bool = False
     """only those after which whoever they belong to has none: an age is counted from them alone"""
+    every: int = 0
+    """where not 0: the same so many seconds earlier, and again, ``MOST_REPEATS`` times in all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def crossings(segments: Iterable[CompiledSegment], settings: Settings, *, last: 
 def _merged(spans: Iterable[Span]) -> Iterator[Span]:
     """The same moments in spans that do not overlap."""
     merged: Span | None = None
-    for span in sorted(spans, key=lambda one: (one.times, one.kind, one.newest, one.since)):
+    for span in sorted(spans, key=lambda one: (one.times, one.kind, one.newest, one.every, one.since)):
         if merged and replace(merged, since=span.since, until=span.until) == span and span.since <= merged.until:
             merged = replace(merged, until=max(merged.until, span.until))
             continue
@@ -130,14 +126,8 @@ class _Finder:
         for node in walk(segment.condition):
             for aged, limit in _limits(node):
                 self._threshold(aged, limit)
-        bounds = _bounds(segment.condition)
-        if bounds is None:
-            self.everybody = f"segment {segment.name} computes with days or hours since something"
-        else:
-            # whoever is past the bound is no member, before and now
-            self.spans |= {
-                Span(one.times, to_epoch(self.last) - one.seconds, to_epoch(self.now), one.kind) for one in bounds
-            }
+            for aged in _computed_with(node):
+                self._ticks(aged)
 
     def _measure(self, measure: Measure) -> None:  # noqa: C901, PLR0912 - one case a class of measure
         """What every question about this measure depends on, whatever its answer is compared with."""
@@ -190,6 +180,15 @@ class _Finder:
             if whole > 0:
                 self.spans.add(self._back(aged.times, whole * aged.unit, aged.kind, newest=aged.newest))
 
+    def _ticks(self, aged: Aged) -> None:
+        """Whatever an age is computed with or compared with, the answer changes only where the age does."""
+        first = self._back(aged.times, aged.unit, aged.kind, newest=aged.newest)
+        if first.until - first.since >= aged.unit:
+            self.spans.add(replace(first, since=LONG_AGO))
+            return
+        self.spans.add(replace(first, every=aged.unit))
+        self.spans.add(replace(first, since=LONG_AGO, until=first.until - MOST_REPEATS * aged.unit))
+
     def _back(self, times: Times, seconds: int, kind: str = "", *, newest: bool = False) -> Span:
         """What was this old at the last recompute, is now, or came to be in between."""
         return Span(times, to_epoch(self.last) - seconds, to_epoch(self.now) - seconds, kind, newest)
@@ -234,75 +233,12 @@ def age_of(measure: Measure) -> Aged | None:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """Only rows at most this old matter."""
-
-    seconds: int
-    times: Times
-    kind: str
-
-
-def _bounds(condition: Condition, *, negated: bool = False) -> frozenset[_Bound] | None:
-    """Who has no row within these bounds has the same answer before and now; None where no bound is found.
-
-    Only conditions that compute with ages need any. Under a negation it matters whether an answer is false or unknown,
-    so nothing is said there.
-    """
-    match condition:
-        case Every(parts):
-            found = [_bounds(part, negated=negated) for part in parts]
-            if None in found and not negated:
-                upper = [bound for part in parts if (bound := _upper_bound(part))]
-                return frozenset({min(upper, key=lambda bound: bound.seconds)}) if upper else None
-            return _all_of(found)
-        case Some(parts):
-            return _all_of([_bounds(part, negated=negated) for part in parts])
-        case Negation(part):
-            return _bounds(part, negated=True)
-        case Member(_, part):  # true or false, never unknown
-            return _bounds(part)
-        case _:
-            return None if _computes_with_ages(condition) else frozenset()
-
-
-def _all_of(found: list[frozenset[_Bound] | None]) -> frozenset[_Bound] | None:
-    known = [one for one in found if one is not None]
-    return frozenset().union(*known) if len(known) == len(found) else None
-
-
-def _upper_bound(condition: Condition) -> _Bound | None:
-    """Past which age the condition cannot be true."""
-    limits: list[tuple[Operand, Operand]] = []
-    match condition:
-        case Comparison("<" | "<=" | "=", operand, limit) | Comparison(">" | ">=", limit, operand):
-            limits = [(operand, limit)]
-        case Between(operand, _, limit):
-            limits = [(operand, limit)]
-        case OneOf(operand, values):
-            limits = [(operand, value) for value in values]
-        case Every(parts):
-            return min(filter(None, map(_upper_bound, parts)), key=lambda bound: bound.seconds, default=None)
-        case Member(_, part):
-            return _upper_bound(part)
-    found = [
-        (aged, number)
-        for operand, limit in limits
-        if (aged := _aged(operand)) and (number := _number(limit)) is not None
-    ]
-    if not found or len(found) < len(limits):
-        return None
-    (aged, _), highest = found[0], max(number for _, number in found)
-    return _Bound(max(0, math.floor(highest) + 1) * aged.unit, aged.times, aged.kind)
-
-
-def _computes_with_ages(node: Node) -> bool:
-    """Whether an age is compared with something that is no number, or is part of a calculation that is compared."""
-    return any(
-        age_of(field.measure) is not None and not (operand == field and not fields_of(other))
-        for operand, other in _compared(node)
-        for field in fields_of(operand)
-    )
+def _computed_with(node: Node) -> Iterator[Aged]:
+    """The ages that a node compares with something that is no number, or after a calculation."""
+    for operand, other in _compared(node):
+        for field in fields_of(operand):
+            if (aged := age_of(field.measure)) and not (operand == field and not fields_of(other)):
+                yield aged
 
 
 def _limits(node: Node) -> Iterator[tuple[Aged, Fraction]]:

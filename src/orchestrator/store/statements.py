@@ -42,6 +42,21 @@ def by_lookup(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
+def by_own_indexes(connection: Connection) -> Iterator[None]:
+    """Within the block SQLite makes no index for a single statement: it made one of all events, where the table had
+    one for the purpose, and searched that for each day.
+    """
+    on_sqlite = connection.dialect.name == "sqlite"
+    if on_sqlite:
+        connection.execute(text("PRAGMA automatic_index=OFF"))
+    try:
+        yield
+    finally:
+        if on_sqlite:  # it would hold for the connection, whatever becomes of the transaction
+            connection.execute(text("PRAGMA automatic_index=ON"))
+
+
+@contextmanager
 def without_indexes(connection: Connection, table: Table) -> Iterator[None]:
     """Within the block the table has no indexes but those that keep rows unique: one sort of all rows costs less than
     finding the place of each of very many. On PostgreSQL whoever reads the table waits for the end of the transaction.
