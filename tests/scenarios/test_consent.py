@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings as hypothesis_settings, strategies as st
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
 from orchestrator.clock import FixedClock
@@ -359,6 +359,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Tic
         yield world, clock, root, copy.deepcopy(sandbox.account)
 
 
+@example([([("erased", ADDRESSES[0])], None), ([("swap", "c0", "c1")], None)])
 @given(st.lists(_day, min_size=2, max_size=6))
 @hypothesis_settings(
     max_examples=HISTORIES,

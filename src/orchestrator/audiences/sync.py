@@ -188,14 +188,14 @@ class Sync:
             moves.record_vanished(self._database, move, int(time.time()))
         except RejectedByProvider as refused:
             # the new address is a member already, or is none at all: two people from now on
-            moves.record_parting(self._database, move)
+            moves.record_parting(self._database, move, int(time.time()))
             self._report.rejected.append((move.key, str(refused)))
         except OutcomeUnknown:
             self._report.unknown += 1
 
     def _move_one(self, move: Move) -> None:
         if move.was_left:
-            moves.record_parting(self._database, move)
+            moves.record_parting(self._database, move, int(time.time()))
         elif not move.new_status and move.old_status in MOVABLE:
             moves.intend_move(self._database, move)
             self._gateway.change_address(move.old_email_key, move.email)
@@ -210,10 +210,10 @@ class Sync:
         else:
             if move.consent == Consent.OPTED_OUT and move.old_status == MemberStatus.SUBSCRIBED:
                 self._unsubscribe_left_behind(move)
-            moves.record_parting(self._database, move)
+            moves.record_parting(self._database, move, int(time.time()))
 
     def _moved(self, move: Move) -> None:
-        moves.record_move(self._database, move)
+        moves.record_move(self._database, move, int(time.time()))
         self._report.moved += 1
 
     def _unsubscribe_left_behind(self, move: Move) -> None:

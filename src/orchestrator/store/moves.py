@@ -11,6 +11,8 @@ from orchestrator.store import opt_outs
 from orchestrator.vocabulary import MemberStatus, OptOutReason
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from orchestrator.store.database import Database
 
 MOVED_ON = "opted out here, then the person got another address"
@@ -60,8 +62,9 @@ def intend_move(database: Database, move: Move) -> None:
         )
 
 
-def record_move(database: Database, move: Move) -> None:
-    """The member has the contact's new address now; its status came along, unless newer news of it were read there.
+def record_move(database: Database, move: Move, at: int) -> None:
+    """The member has the contact's new address now, at that real time; its status came along, unless newer news of it
+    were read there.
 
     Where somebody opted out under the old address, that address stays opted out here, whoever has it next.
     """
@@ -73,6 +76,7 @@ def record_move(database: Database, move: Move) -> None:
             ),
             {"new": move.email_key},
         ).first()
+        _note_vanished_before(connection, move, at)
         connection.execute(text("DELETE FROM audience_member WHERE email_key = :new"), {"new": move.email_key})
         connection.execute(
             text(
@@ -82,14 +86,14 @@ def record_move(database: Database, move: Move) -> None:
             {"new": move.email_key, "old": move.old_email_key},
         )
         if news is not None:
-            status, at, opted_in_at = news
-            opt_outs.note_news(connection, MemberStatus(status), [{"email_key": move.email_key, "at": at}])
+            status, status_at, opted_in_at = news
+            opt_outs.note_news(connection, MemberStatus(status), [{"email_key": move.email_key, "at": status_at}])
             connection.execute(
                 text(
                     "UPDATE audience_member SET status = :status, status_at = :at, opted_in_at = :opted_in_at "
                     "WHERE email_key = :new"
                 ),
-                {"new": move.email_key, "status": status, "at": at, "opted_in_at": opted_in_at},
+                {"new": move.email_key, "status": status, "at": status_at, "opted_in_at": opted_in_at},
             )
         if move.old_status == MemberStatus.UNSUBSCRIBED:
             connection.execute(
@@ -102,9 +106,10 @@ def record_move(database: Database, move: Move) -> None:
             )
 
 
-def record_parting(database: Database, move: Move) -> None:
-    """The old address's member is nobody of ours any more. Its tags are not the new address's."""
+def record_parting(database: Database, move: Move, at: int) -> None:
+    """The old address's member is nobody of ours from that real time on. Its tags are not the new address's."""
     with database.write() as connection:
+        _note_vanished_before(connection, move, at)
         connection.execute(
             text(
                 "UPDATE audience_member SET contact = NULL, moving_to = NULL "
@@ -128,11 +133,29 @@ def record_vanished(database: Database, move: Move, at: int) -> None:
         opt_outs.note(connection, move.contact, at, OptOutReason.VANISHED)
         connection.execute(text("DELETE FROM tag_mask WHERE contact = :contact"), {"contact": move.contact})
         connection.execute(
-            text("DELETE FROM audience_member WHERE email_key = :old AND status IN ('subscribed', 'gone')"),
-            {"old": move.old_email_key},
+            text(
+                "DELETE FROM audience_member "
+                "WHERE email_key = :old AND contact = :contact AND status IN ('subscribed', 'gone')"
+            ),
+            {"old": move.old_email_key, "contact": move.contact},
         )
         # an opt-out of the address outlives its member
         connection.execute(
-            text("UPDATE audience_member SET contact = NULL, detail = :moved_on WHERE email_key = :old"),
-            {"old": move.old_email_key, "moved_on": MOVED_ON},
+            text(
+                "UPDATE audience_member SET contact = NULL, detail = :moved_on "
+                "WHERE email_key = :old AND contact = :contact"
+            ),
+            {"old": move.old_email_key, "contact": move.contact, "moved_on": MOVED_ON},
         )
+
+
+def _note_vanished_before(connection: Connection, move: Move, at: int) -> None:
+    """The new address was another contact's, whose member vanished there: perhaps that person had it erased. It is
+    remembered of the person before the address is this contact's.
+    """
+    before = connection.scalar(
+        text("SELECT contact FROM audience_member WHERE email_key = :new AND status = 'gone' AND contact <> :contact"),
+        {"new": move.email_key, "contact": move.contact},
+    )
+    if before is not None:
+        opt_outs.note(connection, before, at, OptOutReason.VANISHED)
