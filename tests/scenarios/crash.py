@@ -3,7 +3,8 @@
     with plug(at=17) as events:
         world.cycle(NOW)          # raises Crash
 
-After the crash nothing of that process gets through any more: no request, no commit, no giving back of a lease.
+After the crash nothing of that process gets through any more: no request, no commit, no giving back of a lease, and no
+keeping of a place for a call that Mailchimp may still be at: only who is interrupted by Ctrl-C can do that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from orchestrator.mailchimp.connections import Slot
 from orchestrator.store.database import Database
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ class Plug:
         self._dead = False
         self._lock = threading.Lock()
 
+    @property
+    def is_dead(self) -> bool:
+        return self._dead
+
     def reach(self, moment: str) -> None:
         """One of these moments. Raises Crash from the fatal one on."""
         if threading.current_thread().name.startswith("lease "):
@@ -62,7 +68,7 @@ class Plug:
 def plugged(at: int = 0, watch: Callable[[int, str], None] | None = None) -> Iterator[Plug]:
     """Within the block the process dies at its moment ``at``; ``watch`` is told each."""
     plug = Plug(at, watch)
-    request, write = requests.Session.request, Database.write
+    request, write, cool = requests.Session.request, Database.write, Slot.cool
 
     def requesting(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
         what = f"{method} {urlsplit(url).path}"
@@ -71,6 +77,10 @@ def plugged(at: int = 0, watch: Callable[[int, str], None] | None = None) -> Ite
         plug.reach(f"after {what}")
         return answer
 
+    def cooling(slot: Slot, seconds: float) -> None:
+        if not plug.is_dead:
+            cool(slot, seconds)
+
     @contextmanager
     def writing(database: Database, **options: Any) -> Iterator[Connection]:
         with write(database, **options) as connection:
@@ -78,5 +88,9 @@ def plugged(at: int = 0, watch: Callable[[int, str], None] | None = None) -> Ite
             plug.reach("before commit")
         plug.reach("after commit")
 
-    with mock.patch.object(requests.Session, "request", requesting), mock.patch.object(Database, "write", writing):
+    with (
+        mock.patch.object(requests.Session, "request", requesting),
+        mock.patch.object(Database, "write", writing),
+        mock.patch.object(Slot, "cool", cooling),
+    ):
         yield plug
