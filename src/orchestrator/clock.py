@@ -1,4 +1,4 @@
-"""The only reader of the system time. Deciding code takes ``now`` as an argument.
+"""The time, for whoever needs it. Deciding code takes ``now`` as an argument.
 
 Moments are stored as whole seconds since 1970-01-01T00:00:00Z: integers compare alike in
 every database, and take half the room of text.
@@ -50,6 +50,11 @@ class FixedClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def real_seconds() -> int:
+    """The real time in seconds since 1970, also under ``--now``: when we asked the provider for something."""
+    return int(time.time())
 
 
 def to_epoch(moment: datetime) -> int:

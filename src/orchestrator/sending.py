@@ -56,7 +56,7 @@ class ByHand:
         *,
         check: Callable[[], None] = may_act,
         progress: Callable[[str, int], None] = lambda _what, _more: None,
-        asked_at: float | None = None,
+        asked_at: int | None = None,
         under_way: int | None = None,
     ) -> None:
         """``asked_at``: real time at which the person asked, before any waiting for others at work. A run of the
@@ -141,7 +141,7 @@ class ByHand:
         if unfinished:
             return unfinished[0]
         if self._asked_at is not None:
-            latest = store.latest_run_since(connection, name, int(self._asked_at))
+            latest = store.latest_run_since(connection, name, self._asked_at)
             if latest is not None and abs(latest.scheduled_for - to_epoch(self._now)) <= SAME_SEND_SECONDS:
                 return latest
         return store.run_for(connection, name, to_epoch(self._now))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import time
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.test_preview import BODY
 from tests.scenarios.world import MONDAY, World
 
+from orchestrator.clock import real_seconds
 from orchestrator.cycle import mailing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-REAL_NOW = time.time()
+REAL_NOW = real_seconds()
 LIMITS = '[limits]\nper_contact = "1 in 2 days"\nquiet_hours = "20:00-07:00"\nbusiness_days = true\n'
 
 
@@ -84,7 +83,7 @@ def still_to_come(run: Any, earlier: Any) -> tuple[str, int, dict[str, int], int
 @pytest.mark.parametrize("seed", range(5))
 def test_a_cycle_does_what_the_plan_said(world: World, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # what recipients did is read back by real time, of which a test has no second to spare
-    monkeypatch.setattr(mailing, "time", SimpleNamespace(time=lambda: REAL_NOW))
+    monkeypatch.setattr(mailing, "real_seconds", lambda: REAL_NOW)
     chances = random_world(world, seed)
     for step in range(3):
         now = MONDAY + timedelta(hours=11 * step)

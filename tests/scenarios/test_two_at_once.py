@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pytest
 from tests.scenarios.busy_day import TODAY, BusyDay, assert_done, busy_day
 from tests.scenarios.world import MONDAY, World
 
+from orchestrator.clock import real_seconds
 from orchestrator.engine import open_engine
 from orchestrator.errors import Busy
 from orchestrator.sandbox.faults import Fault
@@ -36,7 +36,7 @@ def shop(world: World) -> World:
     return world
 
 
-def send(world: World, now: datetime, asked_at: float | None = None) -> str:
+def send(world: World, now: datetime, asked_at: int | None = None) -> str:
     """`campaigns send news` with an engine of its own; the run's name."""
     engine = open_engine(world.root, now=now)
     try:
@@ -59,7 +59,7 @@ def test_those_who_send_the_same_at_once_do_it_once(world: World) -> None:
 
 def test_who_waited_for_the_same_send_by_somebody_else_does_not_repeat_it(world: World) -> None:
     shop(world)
-    asked = time.time()
+    asked = real_seconds()
     first = send(world, MONDAY, asked)
     assert send(world, MONDAY + timedelta(seconds=8), asked) == first
     assert len(world.mails()) == 8
@@ -67,8 +67,8 @@ def test_who_waited_for_the_same_send_by_somebody_else_does_not_repeat_it(world:
 
 def test_who_asks_again_later_gets_another_run(world: World) -> None:
     shop(world)
-    first = send(world, MONDAY, time.time())
-    assert send(world, MONDAY + timedelta(hours=1), time.time() + 1) != first
+    first = send(world, MONDAY, real_seconds())
+    assert send(world, MONDAY + timedelta(hours=1), real_seconds() + 1) != first
     assert len(world.mails()) == 16
 
 

@@ -9,7 +9,6 @@ Tags are asked for as soon as nothing but answers is missing of the members (``p
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -22,6 +21,7 @@ from orchestrator.audiences.owed import COMBINATIONS, Owed, owed_members
 from orchestrator.audiences.pending import Pending
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
+from orchestrator.clock import real_seconds
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal
 from orchestrator.store import audience as store, moves, tags as tag_store, webhooks
@@ -185,17 +185,17 @@ class Sync:
         try:
             self._move_one(move)
         except NotAtProvider:
-            moves.record_vanished(self._database, move, int(time.time()))
+            moves.record_vanished(self._database, move, real_seconds())
         except RejectedByProvider as refused:
             # the new address is a member already, or is none at all: two people from now on
-            moves.record_parting(self._database, move, int(time.time()))
+            moves.record_parting(self._database, move, real_seconds())
             self._report.rejected.append((move.key, str(refused)))
         except OutcomeUnknown:
             self._report.unknown += 1
 
     def _move_one(self, move: Move) -> None:
         if move.was_left:
-            moves.record_parting(self._database, move, int(time.time()))
+            moves.record_parting(self._database, move, real_seconds())
         elif not move.new_status and move.old_status in MOVABLE:
             moves.intend_move(self._database, move)
             self._gateway.change_address(move.old_email_key, move.email)
@@ -210,10 +210,10 @@ class Sync:
         else:
             if move.consent == Consent.OPTED_OUT and move.old_status == MemberStatus.SUBSCRIBED:
                 self._unsubscribe_left_behind(move)
-            moves.record_parting(self._database, move, int(time.time()))
+            moves.record_parting(self._database, move, real_seconds())
 
     def _moved(self, move: Move) -> None:
-        moves.record_move(self._database, move, int(time.time()))
+        moves.record_move(self._database, move, real_seconds())
         self._report.moved += 1
 
     def _unsubscribe_left_behind(self, move: Move) -> None:
@@ -237,7 +237,7 @@ class Sync:
         answer = self._gateway.unsubscribe_members([email for _, email in owed])
         for key, email in owed:
             if email.lower() in answer.done:
-                store.record_unsubscribed(self._database, email.lower(), int(time.time()))
+                store.record_unsubscribed(self._database, email.lower(), real_seconds())
                 self._report.unsubscribed += 1
             else:
                 self._read_back(key, email)
@@ -340,7 +340,7 @@ class Sync:
                     "refusal": refused.refusal.value,
                     "detail": refused.detail,
                     "status": status.value if status else "",
-                    "at": int(time.time()),
+                    "at": real_seconds(),
                 }
             ],
         )

@@ -5,11 +5,10 @@ Only objects whose title is exactly that of a mailing in our own records are tou
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.run import TITLE_PREFIX, remote_title
-from orchestrator.clock import from_epoch
+from orchestrator.clock import from_epoch, real_seconds
 from orchestrator.store import runs as store
 from orchestrator.vocabulary import MailingState
 
@@ -30,7 +29,7 @@ def clean_up(database: Database, gateway: EmailGateway, *, check: Callable[[], N
     """
     titles: dict[str, tuple[int | None, str | None, bool]] = {}
     with database.read() as connection:
-        runs = store.runs_at_work_since(connection, int(time.time()) - LOOK_BACK_SECONDS)
+        runs = store.runs_at_work_since(connection, real_seconds() - LOOK_BACK_SECONDS)
         for run in runs:
             for mailing in store.mailings(connection, run.id or 0):
                 title = remote_title(run.name, mailing.number)

@@ -6,10 +6,10 @@ would mail are counted first, and what came of an interrupted send is read, neve
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.desk import READS
+from orchestrator.clock import real_seconds
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider, RetryLater
 from orchestrator.gateway import CampaignDraft
 from orchestrator.vocabulary import MailingState
@@ -82,7 +82,7 @@ class Dispatcher:
             return
         desk.check()
         # real time on purpose: it bounds how long the provider may still be at work on the call
-        desk.note(mailing, send_asked_at=int(time.time()))
+        desk.note(mailing, send_asked_at=real_seconds())
         try:
             desk.gateway.send(campaign)
         except OutcomeUnknown:
@@ -111,7 +111,7 @@ class Dispatcher:
                     raise
                 return "deleted"  # perhaps after it was sent: it counts as sent, and nobody gets it again
             asked = mailing.send_asked_at
-            if status != "save" or asked is None or time.time() - asked > SEND_SETTLES_SECONDS:
+            if status != "save" or asked is None or real_seconds() - asked > SEND_SETTLES_SECONDS:
                 return status
             self._desk.clock.sleep(2)
 

@@ -6,7 +6,6 @@ the unique triple (campaign, contact, entered_at) lets an entry be answered once
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, text
@@ -14,7 +13,7 @@ from sqlalchemy import insert, text
 from orchestrator.campaigns.evidence import conditions_of, keep_conditions, with_facts
 from orchestrator.campaigns.judge import counts, decide, drop
 from orchestrator.campaigns.run import run_name
-from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.clock import from_epoch, real_seconds, to_epoch
 from orchestrator.store import runs as store
 from orchestrator.store.tables import Run
 from orchestrator.vocabulary import Decision, RunState
@@ -75,7 +74,7 @@ def _insert_run(connection: Connection, occurrence: Occurrence, now: datetime) -
         "trigger": campaign.trigger.on.value,
         "scheduled_for": scheduled_for,
         "created_at": to_epoch(now),
-        "started_at": int(time.time()),
+        "started_at": real_seconds(),
         "decided_at": to_epoch(now),
         "state": RunState.PLANNED.value,
         "reason": "",

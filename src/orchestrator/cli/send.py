@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +29,7 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
     A run of it that was interrupted is carried on instead of beginning another one.
     """
     from orchestrator.cli.names import campaign_named
+    from orchestrator.clock import real_seconds
     from orchestrator.sending import ByHand, run_under_way
 
     engine = shared.engine()
@@ -47,7 +47,7 @@ def command(shared: Shared, campaign: str, dry_run: bool, yes: bool) -> int:
             f"Nothing was sent: sending {campaign} needs a yes. "
             f"Add --yes, or look first: campaigns send {campaign} --dry-run"
         )
-    asked_at, under_way = time.time(), run_under_way(engine, campaign)
+    asked_at, under_way = real_seconds(), run_under_way(engine, campaign)
     with (
         engine.at_work(f"campaigns send {campaign}", on_wait=lambda who: output.note(f"Waiting for {who} …")) as held,
         output.progress(f"Send {campaign}", quiet=shared.json) as bar,

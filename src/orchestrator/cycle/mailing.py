@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from orchestrator.campaigns.advance import Advance
@@ -12,7 +11,7 @@ from orchestrator.campaigns.due import Occurrence, due
 from orchestrator.campaigns.read_back import read_back
 from orchestrator.campaigns.recovery import recover
 from orchestrator.campaigns.start import start
-from orchestrator.clock import from_epoch, to_epoch
+from orchestrator.clock import from_epoch, real_seconds, to_epoch
 from orchestrator.cycle.record import recorded
 from orchestrator.errors import Refused
 from orchestrator.freshness import stale
@@ -64,7 +63,7 @@ def recover_books(engine: Engine, *, now: datetime, check: Callable[[], None], a
             engine.gateway,
             engine.workspace.campaigns,
             now=now,
-            real_now=from_epoch(int(time.time())),
+            real_now=from_epoch(real_seconds()),
             check=check,
         )
 
@@ -92,7 +91,7 @@ def advance_open_runs(
 def reports_step(engine: Engine, *, now: datetime, among: Collection[int] | None = None) -> int:
     """Read back what recipients did with their mails; ``among``: of these mailings only."""
     with recorded(engine, "reports", now) as said:
-        found = read_back(engine.database, engine.gateway, real_now=int(time.time()), among=among)
+        found = read_back(engine.database, engine.gateway, real_now=real_seconds(), among=among)
         said.message = f"{found:,} new opens, clicks and bounces"
     return found
 
