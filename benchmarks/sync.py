@@ -7,7 +7,8 @@ member in 200 (their name, their orders), after which everything is recomputed; 
 of its own, so that the memory is its own.
 
 The least calls: one look at each status, as many calls of 500 rows as members changed, and as many of 500 tags for each
-segment as members entered or left it; tags of new members go with them. The least seconds: those calls, all connections
+segment as members entered or left it; tags of new members go with them. It can be less, as tags that known members lack
+go with their updates, too. The least seconds: those calls, all connections
 busy all the time; and *in turns*, what whole turns of the connections take, the news before the first write: nobody is
 added on an old belief about their consent. What the machine and the server leave of that is told by bare HTTP: the
 calls of the first sync that write, by a client that does nothing else, to another such server.

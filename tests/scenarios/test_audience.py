@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,21 @@ from tests.scenarios.world import AUDIENCE, MONDAY, World
 from orchestrator.audiences import pull
 from orchestrator.audiences.ahead import Ahead
 from orchestrator.errors import RejectedByProvider
+from orchestrator.gateway import MemberRefusal, MembersAnswer
 from orchestrator.mailchimp import calls
 from orchestrator.mailchimp.gateway import MailchimpGateway
 from orchestrator.store.database import open_database
 from orchestrator.store.webhooks import Delivery, record_delivery
-from orchestrator.vocabulary import MemberStatus, WebhookOutcome
+from orchestrator.vocabulary import MemberStatus, Refusal, WebhookOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from orchestrator.gateway import MemberWrite
 
 LATER = MONDAY + timedelta(hours=1)
 MUCH_LATER = MONDAY + timedelta(hours=2)
+UPDATE = MailchimpGateway.update_members
 
 
 @pytest.fixture
@@ -81,11 +86,16 @@ def test_with_nothing_changed_nothing_is_written(shop: World, again: tuple[str, 
 
 
 def test_tags_are_changed_while_updates_are_waited_for(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One wait instead of two. An answer of before a tag was taken away shows it still: that is no news."""
+    """One wait instead of two. An answer of before a tag was taken away shows it still: that is no news, but the tag
+    that travelled is.
+    """
+    shop.segment("fresh", "last_name = 'Fresh'")
+    shop.contact("c1", last_name="Fresh")
     shop.load(MONDAY)
-    shop.ok("sync", now=MONDAY)
+    for _ in range(2):  # the second learns the tags' ids
+        shop.ok("sync", now=MONDAY)
     shop.put("accounts", account_id="a1", industry="stone")
-    shop.contact("c0", first_name="Renamed", account_id="a1")
+    shop.contact("c0", last_name="Fresh", account_id="a1")
     shop.load(LATER)
     update, change = MailchimpGateway.update_members, MailchimpGateway.change_segment
     updated, changed = threading.Event(), threading.Event()
@@ -107,8 +117,9 @@ def test_tags_are_changed_while_updates_are_waited_for(shop: World, monkeypatch:
         patched.setattr(MailchimpGateway, "update_members", updated_before)
         patched.setattr(MailchimpGateway, "change_segment", change_noted)
         answer = shop.ok("sync", "--json", now=LATER).json
-    assert (answer["updated"], answer["untagged"]) == (1, 3)
+    assert (answer["updated"], answer["tagged"], answer["untagged"]) == (1, 1, 3)
     assert shop.sandbox.tagged("metal") == set()
+    assert shop.sandbox.tagged("fresh") == {"c0@shop.example", "c1@shop.example"}
     shop.sandbox.forget_requests()
     shop.ok("sync", now=MUCH_LATER)
     assert shop.sandbox.writes() == []
@@ -122,14 +133,63 @@ def test_tags_that_travel_with_a_member_are_not_given_once_more(shop: World) -> 
     assert {request.path.rpartition("/")[0] for request in shop.sandbox.writes()} == {"/lists"}
 
 
+@pytest.fixture
+def renamed(shop: World) -> World:
+    """A member whose update and whose new tag are owed."""
+    shop.segment("fresh", "last_name = 'Fresh'")
+    shop.contact("c1", last_name="Fresh")
+    shop.load(MONDAY)
+    for _ in range(2):
+        shop.ok("sync", now=MONDAY)
+    shop.contact("c0", last_name="Fresh")
+    shop.load(LATER)
+    shop.sandbox.forget_requests()
+    return shop
+
+
+def test_a_new_tag_travels_with_an_update(renamed: World) -> None:
+    assert renamed.ok("sync", "--json", now=LATER).json["tagged"] == 1
+    assert renamed.sandbox.tagged("fresh") == {"c0@shop.example", "c1@shop.example"}
+    assert [request.path for request in renamed.sandbox.writes()] == [f"/lists/{AUDIENCE}"]
+    renamed.sandbox.forget_requests()
+    renamed.ok("sync", now=MUCH_LATER)
+    assert renamed.sandbox.writes() == []
+
+
+def without_tags(gateway: MailchimpGateway, rows: Sequence[MemberWrite]) -> MembersAnswer:
+    return UPDATE(gateway, [row._replace(tags=()) for row in rows])
+
+
+def not_shown(gateway: MailchimpGateway, rows: Sequence[MemberWrite]) -> MembersAnswer:
+    return replace(UPDATE(gateway, rows), tags={})
+
+
+def refused(_: MailchimpGateway, rows: Sequence[MemberWrite]) -> MembersAnswer:
+    return MembersAnswer(frozenset(), tuple(MemberRefusal(row.email, Refusal.OTHER, "no") for row in rows), frozenset())
+
+
+@pytest.mark.parametrize("update", [without_tags, not_shown, refused])
+def test_a_tag_that_did_not_arrive_with_an_update_is_given_by_itself(
+    renamed: World, monkeypatch: pytest.MonkeyPatch, update: Callable[..., MembersAnswer]
+) -> None:
+    """And within the same sync: afterwards the audience equals the membership."""
+    with monkeypatch.context() as patched:
+        patched.setattr(MailchimpGateway, "update_members", update)
+        assert renamed.ok("sync", "--json", now=LATER).json["tagged"] == 1
+    assert renamed.sandbox.tagged("fresh") == {"c0@shop.example", "c1@shop.example"}
+    renamed.sandbox.forget_requests()
+    renamed.ok("sync", now=MUCH_LATER)
+    assert renamed.sandbox.writes() == []
+
+
 def test_a_tag_that_goes_with_a_new_member_is_not_made_for_an_old_one(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.segment("fresh", "last_name = 'Fresh'")
+    shop.segment("fresh", "industry = 'fresh'")
     shop.load(MONDAY)
     shop.ok("sync", now=MONDAY)
-    shop.contact("c0", last_name="Fresh")
-    shop.contact("c9", last_name="Fresh")
+    shop.put("accounts", account_id="a2", industry="fresh")
+    shop.contact("c9", account_id="a2")
     shop.load(LATER)
     add, create, added = MailchimpGateway.add_members, MailchimpGateway.create_segment, threading.Event()
 
@@ -146,7 +206,7 @@ def test_a_tag_that_goes_with_a_new_member_is_not_made_for_an_old_one(
         patched.setattr(MailchimpGateway, "add_members", add_noted)
         patched.setattr(MailchimpGateway, "create_segment", created_later)
         shop.ok("sync", now=LATER)
-    assert shop.sandbox.tagged("fresh") == {"c0@shop.example", "c9@shop.example"}
+    assert shop.sandbox.tagged("fresh") == {f"c{number}@shop.example" for number in (1, 3, 5, 9)}
 
 
 def test_a_new_member_keeps_no_tag_of_ours_that_it_had_before(shop: World) -> None:
@@ -164,23 +224,22 @@ def test_a_tag_that_mailchimp_does_not_make_holds_up_no_other(shop: World, monke
     shop.load(MONDAY)
     shop.ok("sync", now=MONDAY)
     for name in ("early", "late"):
-        shop.segment(name, "last_name = 'Fresh'")
-    shop.contact("c0", last_name="Fresh")
+        shop.segment(name, "industry = 'wood'")
     shop.load(LATER)
-    create = MailchimpGateway.create_segment
+    create, wood = MailchimpGateway.create_segment, {f"c{number}@shop.example" for number in (1, 3, 5)}
 
-    def refused(gateway: MailchimpGateway, name: str, *emails: Any) -> Any:
+    def not_made(gateway: MailchimpGateway, name: str, *emails: Any) -> Any:
         if name == "early":
             raise RejectedByProvider("Could not create the static segment: Mailchimp says: no.")
         return create(gateway, name, *emails)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MailchimpGateway, "create_segment", refused)
+        patched.setattr(MailchimpGateway, "create_segment", not_made)
         answer = shop.command("sync", now=LATER)
     assert (answer.code, "Mailchimp says: no." in answer.err) == (1, True)
-    assert [shop.sandbox.tagged(name) for name in ("early", "late")] == [set(), {"c0@shop.example"}]
+    assert [shop.sandbox.tagged(name) for name in ("early", "late")] == [set(), wood]
     shop.ok("sync", now=MUCH_LATER)
-    assert shop.sandbox.tagged("early") == {"c0@shop.example"}
+    assert shop.sandbox.tagged("early") == wood
 
 
 def test_tags_that_went_with_new_members_are_listed_once(shop: World) -> None:

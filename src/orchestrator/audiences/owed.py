@@ -59,8 +59,9 @@ class Owed(NamedTuple):
     made_from: str
     is_new: bool
     is_first: bool
-    """written for the first time; ``tags`` travel along"""
+    """written for the first time"""
     tags: tuple[str, ...] = ()
+    """those that it lacks as far as we know; they travel along"""
 
 
 def owed_members(
@@ -68,7 +69,7 @@ def owed_members(
 ) -> Generator[Owed, None, None]:
     """Contacts with consent who have not left and are owed a write, in the order of ids.
 
-    ``synced``: segment -> bit of those carried as tags; who is written for the first time is owed its tags as well.
+    ``synced``: segment -> bit of those carried as tags.
     """
     after, tags = 0, _Tags(synced)
     while True:
@@ -87,9 +88,9 @@ def owed_members(
                         store.record_unchanged(database, unchanged)
                         unchanged = []
                 else:
-                    names = tags.names(row) if known is None else ()
                     is_new = not status or status == store.GONE
-                    yield Owed(after, key, email, email_key, contents, payload, made_from, is_new, known is None, names)
+                    is_first, lacks = known is None, tags.names(row)
+                    yield Owed(after, key, email, email_key, contents, payload, made_from, is_new, is_first, lacks)
         if unchanged:
             store.record_unchanged(database, unchanged)
         if read < SNAPSHOT:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from orchestrator.audiences.ahead import Ahead
 from orchestrator.audiences.at_once import at_once
 from orchestrator.audiences.owed import COMBINATIONS, Owed, owed_members
-from orchestrator.audiences.pending import Pending
+from orchestrator.audiences.pending import LAST, Pending
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
 from orchestrator.clock import real_seconds
@@ -256,7 +256,7 @@ class Sync:
                 tags.settle(piece, cast("SegmentAnswer | None", answer))
             else:
                 self._settle_batch(piece, cast("MembersAnswer | None", answer))
-        if self._pending.any_first:
+        if tags.passed_over or self._pending.looked_until < LAST:
             tags.run(self._pending.looked_until)
         self._take_over(tags.report)
 
@@ -273,7 +273,7 @@ class Sync:
         else:
             self._settle_members(rows, answer)
             self._progress("add" if rows[0].is_new else "update", len(rows))
-        self._pending.answered(rows)
+        self._pending.answered()
 
     def _settle_members(self, rows: list[Owed], answer: MembersAnswer) -> None:
         by_address = {row.email_key: row for row in rows}
@@ -295,24 +295,30 @@ class Sync:
             self._settle_refusal(row, refusal)
         for address in answer.unanswered:
             self._settle_unanswered(by_address[address])
+        if not rows[0].is_new:
+            self._pending.look_again(row.contact for row in rows if row.tags and row.email_key not in answer.done)
 
     def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[tuple[int, int, int]]:
         """Tags count only where the answer shows them: those sent along, and those that a member had before.
 
         A member who had one and is not in the segment loses it by the difference that follows. Where tags were
-        changed meanwhile, the answer may be older than that.
+        changed meanwhile, the answer may be older than that, and says something of those sent along only.
         """
         shown = []
-        travelled: dict[tuple[tuple[str, ...], frozenset[str]], int] = defaultdict(int)
+        travelled: dict[tuple[bool, tuple[str, ...], frozenset[str]], list[int]] = defaultdict(list)
         for row in done:
-            if row.contact not in self._pending.retagged:
-                there = answer.tags.get(row.email_key, NO_TAGS)
-                shown += [(row.contact, word, mask) for word, mask in self._masks_of(there)]
-                travelled[row.tags, there] += 1
-        for (names, there), members in travelled.items():
+            there = answer.tags.get(row.email_key, NO_TAGS)
+            if row.contact in self._pending.retagged:
+                there &= _shown_as(row.tags)
+            shown += [(row.contact, word, mask) for word, mask in self._masks_of(there)]
+            travelled[row.is_first, row.tags, there].append(row.contact)
+        for (is_first, names, there), contacts in travelled.items():
             for name in names:
                 if name.lower() in there:
-                    self._report.tagged[name] += members
+                    self._report.tagged[name] += len(contacts)
+            sent = _shown_as(names)
+            if not sent <= there or (is_first and self._masks_of(there) != self._masks_of(sent)):
+                self._pending.look_again(contacts)
         return shown
 
     def _find_masks(self, tags: frozenset[str]) -> tuple[tuple[int, int], ...]:
@@ -388,6 +394,11 @@ class Sync:
             self._report.untagged[name] += count
         self._report.unknown += found.unknown
         self._refused = found.refused
+
+
+def _shown_as(names: Iterable[str]) -> frozenset[str]:
+    """Tags as an answer shows them."""
+    return frozenset(name.lower() for name in names)
 
 
 def _batches(rows: Iterable[Owed]) -> Generator[list[Owed], None, None]:

@@ -91,8 +91,8 @@ class TagSync:
             self._remote = store.remote_tags(connection)
         self._there: dict[str, int] | None = None
         """tags at the provider by name, once they were listed"""
-        self._passed_over = False
-        """there were differences of tags whose ids are not known"""
+        self.passed_over = False
+        """there were differences of tags whose ids are not known: ``run`` makes these"""
         words = {bit // WORD_BITS for bit in self._names}
         self._ahead = {word: Ahead(partial(self._pages, word), 1) for word in sorted(words)}
 
@@ -133,22 +133,22 @@ class TagSync:
         because their ids were not known. Tags may have come to be since they were listed.
         """
         self._there = None
-        changes = self._changes(lambda word: self._pages(word, 0 if self._passed_over else after), making=True)
+        changes = self._changes(lambda word: self._pages(word, 0 if self.passed_over else after), making=True)
         for change, answer in at_once(self._connections, changes, self.ask):
             self.settle(change, answer)
 
-    def changes(self, left_out: Container[int] = (), *, making: bool = True) -> Iterator[Change]:
-        """What is to be asked for; nothing of contacts that are ``left_out`` when they are come upon. ``making``: tags
-        whose ids are not known are looked for and made; else nothing is asked of them.
+    def changes(self, given: Container[int] = (), *, making: bool = True) -> Iterator[Change]:
+        """What is to be asked for. Contacts who are ``given`` what they lack otherwise only lose what they have too
+        much. ``making``: tags whose ids are not known are looked for and made; else nothing is asked of them.
         """
-        return self._changes(self._ahead.__getitem__, left_out, making=making)
+        return self._changes(self._ahead.__getitem__, given, making=making)
 
     def _changes(
-        self, pages: Callable[[int], Iterable[list[TagDifference]]], left_out: Container[int] = (), *, making: bool
+        self, pages: Callable[[int], Iterable[list[TagDifference]]], given: Container[int] = (), *, making: bool
     ) -> Iterator[Change]:
         for word in self._ahead:
             owed: dict[int, Change] = {}
-            for contact, address, bit, missing in _differences(word, pages(word), left_out):
+            for contact, address, bit, missing in _differences(word, pages(word), given):
                 change = owed.get(bit)
                 if change is None:
                     change = owed[bit] = Change(*self._names[bit], bit)
@@ -205,7 +205,7 @@ class TagSync:
         if change.segment in self._remote:
             return True
         if not making:
-            self._passed_over = True
+            self.passed_over = True
             return False
         if self._there is None:
             self.list_there()
@@ -246,12 +246,11 @@ class TagSync:
 
 
 def _differences(
-    word: int, pages: Iterable[list[TagDifference]], left_out: Container[int]
+    word: int, pages: Iterable[list[TagDifference]], given: Container[int]
 ) -> Iterator[tuple[int, str, int, bool]]:
     """(contact, address, bit, missing or surplus)."""
     for page in pages:
         for row in page:
-            if row.contact in left_out:
-                continue
-            for bit in store.bits_of(row.missing | row.surplus):
+            missing = 0 if row.contact in given else row.missing
+            for bit in store.bits_of(missing | row.surplus):
                 yield row.contact, row.email.lower(), word * WORD_BITS + bit, bool(row.missing >> bit & 1)

@@ -45,9 +45,9 @@ def moves(database: Database) -> list[Move]:
     query = text(
         "SELECT c.id, c.key, m.email_key, m.status, m.moving_to, c.email, c.email_key, nullif(n.status, 'gone'), "
         "c.consent, m.detail = :moved_on, EXISTS (SELECT 1 FROM contact o WHERE o.email_key = m.email_key) "
-        "FROM audience_member m JOIN contact c ON c.id = m.contact "
-        "LEFT JOIN audience_member n ON n.email_key = c.email_key "
-        "WHERE m.email_key <> c.email_key ORDER BY c.id"
+        # CROSS JOIN: SQLite looked for the member of each contact, which takes twice as long
+        "FROM audience_member m CROSS JOIN contact c LEFT JOIN audience_member n ON n.email_key = c.email_key "
+        "WHERE c.id = m.contact AND m.email_key <> c.email_key ORDER BY c.id"
     )
     with database.read() as connection:
         return [Move(*row) for row in connection.execute(query, {"moved_on": MOVED_ON})]

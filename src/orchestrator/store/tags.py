@@ -59,11 +59,12 @@ def tag_differences(
     considered = ((1 << WORD_BITS) - 1) & ~left_alone
     query = text(
         "SELECT c.id, c.email, coalesce(w.mask, 0) & :synced AS want, coalesce(t.mask, 0) & :considered AS have "
-        "FROM contact c JOIN audience_member m ON m.email_key = c.email_key AND m.status = 'subscribed' "
-        "LEFT JOIN membership_mask w ON w.contact = c.id AND w.word = :word AND c.consent = 'opted_in' "
+        "FROM contact c LEFT JOIN membership_mask w ON w.contact = c.id AND w.word = :word AND c.consent = 'opted_in' "
         "AND NOT EXISTS (SELECT 1 FROM opt_out x WHERE x.contact = c.id) "
         "LEFT JOIN tag_mask t ON t.contact = c.id AND t.word = :word "
-        "WHERE c.id > :after "
+        # last, and by CROSS JOIN for SQLite: the members of those who differ are few
+        "CROSS JOIN audience_member m "
+        "WHERE c.id > :after AND m.email_key = c.email_key AND m.status = 'subscribed' "
         "AND (coalesce(w.mask, 0) & :synced) <> (coalesce(t.mask, 0) & :considered) ORDER BY c.id LIMIT :page"
     )
     while True:
