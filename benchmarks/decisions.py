@@ -38,7 +38,7 @@ from orchestrator.definitions.values import (
     Workspace,
 )
 from orchestrator.segments.evaluate import recompute
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.vocabulary import TriggerKind
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from sqlalchemy import text
 
 from orchestrator.definitions.values import MailchimpSettings, Settings
 from orchestrator.sources.load import import_sources
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from tests.segments.changing_shop import ChangingShop
 
 from orchestrator.segments import candidates
 from orchestrator.segments.evaluate import Scope
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -42,7 +42,7 @@ from orchestrator.segments import duck
 from orchestrator.segments.compile import compile_segments
 from orchestrator.segments.evaluate import Scope, recompute
 from orchestrator.segments.query import segment_query
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.store.touched import touch_contacts
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ from orchestrator.definitions.values import SegmentDefinition
 from orchestrator.mailchimp.connections import ConnectionBudget
 from orchestrator.mailchimp.gateway import open_gateway
 from orchestrator.segments.evaluate import recompute
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

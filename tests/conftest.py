@@ -17,10 +17,12 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
-from orchestrator.store.database import Database, open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.store.database import Database
 
 STRICT = os.environ.get("CI_STRICT") == "1"
 REPOSITORY = Path(__file__).resolve().parent.parent

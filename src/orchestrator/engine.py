@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from orchestrator.clock import FixedClock, SystemClock, to_epoch
 from orchestrator.definitions.workspace import load_secret, read_workspace
 from orchestrator.errors import DefinitionError, UsageError
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

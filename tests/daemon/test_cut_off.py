@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, text
 from tests.daemon.conftest import LEASE_SECONDS, PEOPLE, Start, sent, status, until
 from tests.daemon.proxy import Network
 
-from orchestrator.store.database import open_database
 from orchestrator.store.holders import session_name
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

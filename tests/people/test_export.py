@@ -11,7 +11,7 @@ from tests.people.conftest import ADDRESS, CONTACT, NAME, SECOND
 from tests.scenarios.world import MONDAY
 
 from orchestrator.people.holdings import HOLDINGS
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.store.tables import MailEventRow
 
 if TYPE_CHECKING:

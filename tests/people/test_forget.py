@@ -15,7 +15,7 @@ from tests.scenarios.world import AUDIENCE, MONDAY, World
 from orchestrator.errors import RetryLater
 from orchestrator.mailchimp.gateway import MailchimpGateway
 from orchestrator.people.holdings import HOLDINGS, NOBODY
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.store.tables import AudienceMember
 
 if TYPE_CHECKING:

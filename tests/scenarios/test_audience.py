@@ -18,7 +18,7 @@ from orchestrator.errors import RejectedByProvider
 from orchestrator.gateway import MemberRefusal, MembersAnswer
 from orchestrator.mailchimp import calls
 from orchestrator.mailchimp.gateway import MailchimpGateway
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.store.webhooks import Delivery, record_delivery
 from orchestrator.vocabulary import MemberStatus, Refusal, WebhookOutcome
 

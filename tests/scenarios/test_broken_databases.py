@@ -17,7 +17,7 @@ from tests.scenarios.breaking import breaking
 from tests.scenarios.busy_day import TODAY, BusyDay, assert_done, busy_day, eve
 from tests.scenarios.world import World
 
-from orchestrator.store import database as module
+from orchestrator.store import engines as module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

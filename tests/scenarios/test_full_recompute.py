@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from tests.scenarios.world import MONDAY
 
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from datetime import datetime

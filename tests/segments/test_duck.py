@@ -29,7 +29,7 @@ from orchestrator.contacts.ranking import Ranker, ranking_of
 from orchestrator.definitions.values import RfmSettings
 from orchestrator.segments import duck
 from orchestrator.segments.evaluate import Scope, recompute
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

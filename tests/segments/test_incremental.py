@@ -22,7 +22,7 @@ from orchestrator.contacts.scores import figures
 from orchestrator.definitions.values import GuardSettings, RfmSettings
 from orchestrator.segments import candidates, crossings, spans
 from orchestrator.segments.evaluate import Recompute, Scope, recompute
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 from orchestrator.store.touched import taken, touch_contacts
 
 if TYPE_CHECKING:

@@ -11,15 +11,17 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.errors import Busy, DataError
-from orchestrator.store import database as module, migrations
-from orchestrator.store.database import Database, open_database
+from orchestrator.store import database as module, engines, migrations
 from orchestrator.store.leases import lease
 from orchestrator.store.migrations import MIGRATIONS
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
+
+    from orchestrator.store.database import Database
 
 INSERT = text("INSERT INTO campaign_seen (campaign, first_seen_at) VALUES (:name, 1)")
 
@@ -94,7 +96,7 @@ def test_the_file_is_private(tmp_path: Path) -> None:
 def test_the_log_does_not_stay_as_large_as_it_was_after_a_large_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LOG_BYTES", 100_000)
+    monkeypatch.setattr(engines, "_LOG_BYTES", 100_000)
     database = open_database("sqlite:///shop.db", tmp_path, now=0)
     for name in ("x" * 8_000_000, "b", "c"):
         with database.write() as connection:

@@ -11,7 +11,7 @@ from tests.store.take_snapshot import FOLDER
 
 from orchestrator.errors import DataError
 from orchestrator.store import migrations
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_database
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,6 @@
 """Connections and transactions. Readers see one moment; writers are one at a time on SQLite.
 
-SQLite runs in WAL mode with ``synchronous=FULL``: a commit is on disk when it returns, because an intent that a
-power cut takes back is an intent that was never stored. The file is created readable by its owner only. Whoever
-meets another writer waits, says so, and in the end is told who it was.
+Whoever meets another writer waits, says so, and in the end is told who it was.
 
 While this process holds leases, a transaction is committed only if each of them still is ours, which is asked within
 that transaction (``leases``).
@@ -11,27 +9,22 @@ that transaction (``leases``).
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from orchestrator.errors import Busy, DataError
-from orchestrator.store.faults import in_words
-from orchestrator.store.holders import session_name
-from orchestrator.store.migrations import is_current, migrate, schema_version
+from orchestrator.errors import Busy
+from orchestrator.store.engines import BUSY_SECONDS, begin_sqlite, configure, is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy.engine import URL, Connection, Engine
+    from sqlalchemy.engine import Connection, Engine
     from sqlmodel import Session
 
 log = logging.getLogger("orchestrator.store")
@@ -43,30 +36,12 @@ CLOCK = {
 """SQL for the seconds since 1970 by the database's own clock, which is the same for every process on every machine"""
 PATIENCE = 600.0
 """seconds for which a writer on SQLite waits for another one"""
-OPEN_SECONDS = 10.0
-"""seconds for which opening an SQLite file waits for who keeps even readers out"""
 TOLD_AFTER = 2.0
 """seconds of waiting after which it is said"""
-_BUSY_SECONDS = 0.5
-"""seconds that SQLite itself waits for a lock: Ctrl-C is heard between two tries"""
-_LOG_BYTES = 64_000_000
-"""what SQLite's log keeps on the disk after a large import, for as long as the file is open"""
 _GOOD_PART = 20
 """one row in so many"""
 _REWRITE_PATIENCE = 60_000
 """milliseconds for which writing the file anew waits for others"""
-_POSTGRES = {
-    # a connection that is cut without a word is noticed within seconds, not after hours
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-
-
-_QUIET: dict[str, Any] = {"hide_parameters": True}
-"""errors do not quote the values of a statement: they are customers"""
 
 
 class Fence(Protocol):
@@ -185,7 +160,7 @@ class Database:
         engine = self.engine
         if self.dialect == "sqlite":
             engine = create_engine("sqlite://", creator=self._copy, poolclass=StaticPool)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "begin", begin_sqlite)
         try:
             with engine.connect() as connection, connection.begin() as transaction:
                 try:
@@ -208,7 +183,7 @@ class Database:
             raise
         finally:
             original.close()
-        _configure(copy)
+        configure(copy)
         return copy
 
     def measure(self, table: str, written: int) -> None:
@@ -252,7 +227,7 @@ class Database:
             cursor.execute(f"PRAGMA busy_timeout={_REWRITE_PATIENCE}")
             cursor.execute("VACUUM")
             busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
+            cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
             cursor.close()
         finally:
             connection.close()
@@ -284,181 +259,6 @@ class _Rehearsal(Database):
         """There is none."""
 
 
-def open_database(url: str, workspace: Path, *, now: int) -> Database:
-    """The database of a workspace, created or migrated to the current schema.
-
-    ``url`` is an SQLAlchemy URL; relative SQLite paths count from the workspace. Raises DataError with the way out.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise DataError(
-            "config.toml: [database] url is not a database address. "
-            'Write "sqlite:///campaigns.db" or "postgresql+psycopg://user@host/name".'
-        ) from None
-    if parsed.get_backend_name() == "sqlite":
-        engine = _sqlite(parsed, workspace)
-    elif parsed.get_backend_name() == "postgresql":
-        engine = _postgres(parsed)
-    else:
-        raise DataError(
-            f"config.toml: [database] url names {parsed.get_backend_name()}; "
-            "the orchestrator keeps its records in SQLite or PostgreSQL."
-        )
-    database = Database(engine)
-    try:
-        with database.read() as connection:
-            ready = is_current(connection)
-        if not ready:
-            _migrate(database, now)
-    except DatabaseError as fault:
-        database.close()
-        raise DataError(
-            f"The database {_place(engine.url)} cannot be opened. {in_words(fault)} Then run the command again."
-        ) from fault
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _migrate(database: Database, now: int) -> None:
-    """Bring the schema up to date, all of it or nothing; an SQLite file with records is copied first."""
-    with database.read() as connection:
-        version = schema_version(connection)
-    file = database.engine.url.database
-    if version and database.dialect == "sqlite" and file and file != ":memory:":
-        _keep_copy(database, Path(f"{file}.schema-{version}"))
-    try:
-        with database.write() as connection:
-            migrate(connection, now=now)
-    except DatabaseError as fault:
-        if not version:
-            raise
-        raise DataError(
-            f"The database could not be brought from schema {version} to this version, and nothing was changed. "
-            f"{in_words(fault)} Then run the command again, or install the version of before."
-        ) from fault
-
-
-def _keep_copy(database: Database, copy: Path) -> None:
-    """A whole copy of an SQLite file, or none; one that is there from an earlier try is kept."""
-    if copy.exists():
-        return
-    unfinished = copy.with_name(f"{copy.name}.unfinished")
-    try:
-        unfinished.unlink(missing_ok=True)
-        _make_private(unfinished)
-        with database.engine.connect() as connection:
-            # not through the engine, which would begin a transaction
-            connection.connection.cursor().execute("VACUUM INTO ?", (str(unfinished),))
-        unfinished.replace(copy)
-    except (OSError, sqlite3.Error) as fault:
-        raise DataError(
-            f"The copy {copy} that is kept before the schema is changed could not be made: {fault}. "
-            "Nothing was changed. Make room, or make the folder writable, and run the command again."
-        ) from fault
-
-
-def is_locked(fault: Exception) -> bool:
-    """Another program holds the SQLite file."""
-    return "database is locked" in str(fault.orig if isinstance(fault, DBAPIError) else fault)
-
-
-def is_lock_timeout(fault: DBAPIError) -> bool:
-    """Another transaction holds the row at PostgreSQL for longer than we wanted to wait."""
-    return getattr(fault.orig, "sqlstate", None) == "55P03"
-
-
-def _place(url: URL) -> str:
-    """Where it is, for people: no password, also none that stands among the options of the address."""
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
-
-
 def _spoken(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes} minutes" if minutes > 1 else f"{seconds:.0f} seconds"
-
-
-def _postgres(url: URL) -> Engine:
-    settings = {**_POSTGRES, "application_name": session_name()}
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
-        pool_size=10,
-        connect_args={name: value for name, value in settings.items() if name not in url.query},
-        **_QUIET,
-    )
-
-
-def _sqlite(url: URL, workspace: Path) -> Engine:
-    if url.database and url.database != ":memory:":
-        path = Path(url.database)
-        if not path.is_absolute():
-            path = workspace / path
-        _make_private(path)
-        url = url.set(database=str(path))
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, **_QUIET)
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_private(path: Path) -> None:
-    """Customer data: for the owner alone, from the file's first moment on."""
-    if not path.parent.is_dir():
-        raise DataError(
-            f"The folder of the database, {path.parent}, does not exist. Create it, or mend [database] url."
-        )
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as fault:
-        raise DataError(
-            f"The database file {path} cannot be written: {fault.strerror}. Make it, its folder and the disk writable "
-            "for you, or mend [database] url of config.toml. Then run the command again."
-        ) from fault
-
-
-def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
-    cursor = dbapi_connection.cursor()
-    _turn_wal_on(cursor)
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
-    cursor.close()
-    _configure(dbapi_connection)
-
-
-def _configure(connection: sqlite3.Connection) -> None:
-    # the driver must not begin transactions by itself: `begin` below says which kind
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA temp_store=FILE")
-    cursor.execute("PRAGMA cache_size=-65536")
-    # figures of a recompute that are looked up at random; 2 MB otherwise
-    cursor.execute("PRAGMA temp.cache_size=-65536")
-    cursor.close()
-
-
-def _turn_wal_on(cursor: Any) -> None:
-    """Of two processes that make the file at once, SQLite lets one fail without waiting."""
-    asked = time.monotonic()
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as fault:
-            if not is_locked(fault) or time.monotonic() - asked > OPEN_SECONDS:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("begin_immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def one(connection: Connection, sql: str, **values: object) -> Any:
-    """The first column of the first row of a query, or None."""
-    return connection.execute(text(sql), values).scalar()

@@ -25,7 +25,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.errors import Busy
-from orchestrator.store.database import CLOCK, PATIENCE, is_lock_timeout
+from orchestrator.store.database import CLOCK, PATIENCE
+from orchestrator.store.engines import is_lock_timeout
 from orchestrator.store.holders import Holder, read_holder, this_process
 
 if TYPE_CHECKING:
