@@ -14,7 +14,6 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -22,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings as hypothesis_settings, strategies as st
 from tests.scenarios.world import AUDIENCE, MONDAY, World
 
-from orchestrator.clock import FixedClock
+from orchestrator.clock import FixedClock, to_epoch
 from orchestrator.cycle.importing import import_step
 from orchestrator.engine import open_engine
 from orchestrator.sandbox import people
@@ -184,7 +183,7 @@ class History:
         by_hand = ByHand(self.engine, self.engine.workspace.campaigns["all"])
         with (
             before_sending(self.engine, leave),
-            mock.patch("orchestrator.audiences.sync.time", SimpleNamespace(time=self.clock.moment.timestamp)),
+            mock.patch("orchestrator.audiences.sync.real_seconds", return_value=to_epoch(self.clock.moment)),
         ):
             by_hand.decide()
             by_hand.carry_out()
