@@ -99,7 +99,7 @@ def _list(call: Call) -> Answer:
         raise problems.bad_request("unsubscribed_since can only be used with the status unsubscribed.")
     wanted = "unsubscribed" if left_since else status
     since, before = call.moment("since_last_changed"), call.moment("before_last_changed")
-    unique, kind = call.query.get("unique_email_id"), call.query.get("email_type")
+    unique, kind, vip_only = call.query.get("unique_email_id"), call.query.get("email_type"), call.flag("vip_only")
     found = [
         member
         for member in audience.members.values()
@@ -109,7 +109,7 @@ def _list(call: Call) -> Answer:
         and (not left_since or member.unsubscribed_at > left_since)
         and (not unique or member.unique_email_id == unique)
         and (not kind or member.email_type == kind)
-        and (not call.flag("vip_only") or member.vip)
+        and (not vip_only or member.vip)
     ]
     field = call.choice("sort_field", ("timestamp_opt", "timestamp_signup", "last_changed"))
     names = {"timestamp_opt": "opted_in_at", "timestamp_signup": "created_at", "last_changed": "last_changed"}
