@@ -9,14 +9,15 @@ from orchestrator.segments.crossings import MOST_REPEATS, Times
 if TYPE_CHECKING:
     from orchestrator.segments.crossings import Span
 
-# By ``+`` no index of accounts is taken. SQLite supposes that without an account there are as few orders as of any one,
-# and read all of them for each span.
+# CASE: where "account IS NULL" was a condition, SQLite read all orders without an account for each span, supposing that
+# there are as few as of any one account, and PostgreSQL read all orders for the few that it supposed to be left.
 _CONTACTS = {
     Times.SIGNUPS: "SELECT id AS contact FROM {spans}contact WHERE created_at BETWEEN {since} AND {until}",
     Times.CONSENTS: "SELECT id AS contact FROM {spans}contact WHERE consent_at BETWEEN {since} AND {until}",
     Times.ORDERS: "SELECT contact FROM {spans}orders WHERE placed_at BETWEEN {since} AND {until}",
     Times.ACCOUNT_ORDERS: (
-        "SELECT contact FROM {spans}orders WHERE placed_at BETWEEN {since} AND {until} AND +account IS NULL"
+        "SELECT CASE WHEN account IS NULL THEN contact END AS contact"
+        " FROM {spans}orders WHERE placed_at BETWEEN {since} AND {until}"
     ),
     Times.CART_CHANGES: (
         "SELECT contact FROM {spans}cart WHERE status = 'open' AND modified_at BETWEEN {since} AND {until}"
@@ -37,9 +38,9 @@ _CONTACTS_BY_NEWEST = {
     ),
     Times.ACCOUNT_ORDERS: (
         "SELECT o.contact FROM {spans}orders o"
-        " WHERE o.placed_at BETWEEN {since} AND {until} AND +o.account IS NULL AND o.placed_at ="
+        " WHERE o.placed_at BETWEEN {since} AND {until} AND CASE WHEN o.account IS NULL THEN o.placed_at ="
         " (SELECT MAX(l.placed_at) FROM orders l"
-        " WHERE l.contact = o.contact AND l.account IS NULL AND l.status = 'completed' AND l.placed_at <= {now})"
+        " WHERE l.contact = o.contact AND l.account IS NULL AND l.status = 'completed' AND l.placed_at <= {now}) END"
     ),
     Times.EVENTS: (
         "SELECT e.contact FROM {spans}event e WHERE e.kind = :kind AND e.at BETWEEN {since} AND {until} AND e.at ="
