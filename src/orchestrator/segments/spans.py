@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from orchestrator.segments.crossings import Span
 
 # CASE: where "account IS NULL" was a condition, SQLite read all orders without an account for each span, supposing that
-# there are as few as of any one account, and PostgreSQL read all orders for the few that it supposed to be left.
+# there are as few as of any one account. With "+account IS NULL" PostgreSQL read all orders once, expecting few.
 _CONTACTS = {
     Times.SIGNUPS: "SELECT id AS contact FROM {spans}contact WHERE created_at BETWEEN {since} AND {until}",
     Times.CONSENTS: "SELECT id AS contact FROM {spans}contact WHERE consent_at BETWEEN {since} AND {until}",
