@@ -11,21 +11,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.audiences.ahead import Ahead
 from orchestrator.audiences.at_once import at_once
-from orchestrator.audiences.owed import COMBINATIONS, Owed, owed_members
+from orchestrator.audiences.owed import Owed, owed_members
 from orchestrator.audiences.pending import LAST, Pending
 from orchestrator.audiences.pull import pull
 from orchestrator.audiences.tags import Change, TagSync
+from orchestrator.audiences.tags_shown import TagsShown
 from orchestrator.clock import real_seconds
 from orchestrator.errors import NotAtProvider, OutcomeUnknown, RejectedByProvider
 from orchestrator.gateway import BATCH, MemberRefusal
 from orchestrator.store import audience as store, moves, tags as tag_store, webhooks
-from orchestrator.store.tags import WORD_BITS
 from orchestrator.vocabulary import Consent, MemberStatus, Refusal
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ MOVABLE = {MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED}
 """a member of another status stays at its old address"""
 UNDECIDED = {MemberStatus.PENDING, MemberStatus.TRANSACTIONAL, MemberStatus.UNKNOWN}
 """no consent yet, and none against it: a new address must not become a way around that"""
-
-NO_TAGS: frozenset[str] = frozenset()
 
 NEITHER = "Mailchimp neither added nor refused it"
 
@@ -103,9 +101,7 @@ class Sync:
             bits = tag_store.segment_bits(connection)
         self._synced = {name: bits[name][1] for name, segment in segments.items() if segment.sync and name in bits}
         """segment name -> bit of those carried as tags"""
-        self._flags = {name.lower(): (bit // WORD_BITS, 1 << bit % WORD_BITS) for name, bit in self._synced.items()}
-        """tag as an answer shows it, in lower case -> word of the masks, and its bit there"""
-        self._masks_of = lru_cache(COMBINATIONS)(self._find_masks)
+        self._tags_shown = TagsShown(self._synced)
         self._refused: RejectedByProvider | None = None
         self._kept = [bits[name][1] for name in kept if name in bits]
         self._pending = Pending()
@@ -299,35 +295,12 @@ class Sync:
             self._pending.look_again(row.contact for row in rows if row.tags and row.email_key not in answer.done)
 
     def _shown_tags(self, done: list[Owed], answer: MembersAnswer) -> list[tuple[int, int, int]]:
-        """Tags count only where the answer shows them: those sent along, and those that a member had before.
-
-        A member who had one and is not in the segment loses it by the difference that follows. Where tags were
-        changed meanwhile, the answer may be older than that, and says something of those sent along only.
-        """
-        shown = []
-        travelled: dict[tuple[bool, tuple[str, ...], frozenset[str]], list[int]] = defaultdict(list)
-        for row in done:
-            there = answer.tags.get(row.email_key, NO_TAGS)
-            if row.contact in self._pending.retagged:
-                there &= _shown_as(row.tags)
-            shown += [(row.contact, word, mask) for word, mask in self._masks_of(there)]
-            travelled[row.is_first, row.tags, there].append(row.contact)
-        for (is_first, names, there), contacts in travelled.items():
-            for name in names:
-                if name.lower() in there:
-                    self._report.tagged[name] += len(contacts)
-            sent = _shown_as(names)
-            if not sent <= there or (is_first and self._masks_of(there) != self._masks_of(sent)):
-                self._pending.look_again(contacts)
-        return shown
-
-    def _find_masks(self, tags: frozenset[str]) -> tuple[tuple[int, int], ...]:
-        """Word and mask of the segments that these tags carry."""
-        masks: dict[int, int] = {}
-        for tag in tags & self._flags.keys():
-            word, flag = self._flags[tag]
-            masks[word] = masks.get(word, 0) | flag
-        return tuple(masks.items())
+        """The tags that members carry for certain, as ``record_members`` takes them."""
+        shown = self._tags_shown.by(answer, done, self._pending.retagged)
+        for name, members in shown.arrived.items():
+            self._report.tagged[name] += members
+        self._pending.look_again(shown.doubtful)
+        return shown.carried
 
     def _settle_refusal(self, row: Owed, refused: MemberRefusal) -> None:
         if refused.refusal == Refusal.EXISTS:
@@ -394,11 +367,6 @@ class Sync:
             self._report.untagged[name] += count
         self._report.unknown += found.unknown
         self._refused = found.refused
-
-
-def _shown_as(names: Iterable[str]) -> frozenset[str]:
-    """Tags as an answer shows them."""
-    return frozenset(name.lower() for name in names)
 
 
 def _batches(rows: Iterable[Owed]) -> Generator[list[Owed], None, None]:
